@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import { wgslText } from "./tools/wgsl-text.ts";
+
+/**
+ * Tests named `*.gpu.test.ts` run once per adapter, the others once. SwiftShader comes from npm and
+ * always runs; lavapipe (f16; three subgroup sizes) runs where `tools/lavapipe.sh` has put it.
+ */
+const lavapipe = fileURLToPath(new URL(".lavapipe/lvp_icd.json", import.meta.url));
+
+const adapter = (name: string, env: Record<string, string>) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: ["{src,tests}/**/*.gpu.test.ts"],
+    env: { TETRAD_TEST_ADAPTER: name, ...env },
+  },
+});
+
+const lavapipeAdapter = (subgroupSize: number) =>
+  adapter(`lavapipe-${subgroupSize}`, {
+    VK_DRIVER_FILES: lavapipe,
+    XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "/tmp",
+    LP_NATIVE_VECTOR_WIDTH: String(subgroupSize * 32),
+  });
+
+export default defineConfig({
+  plugins: [wgslText()],
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "cpu",
+          include: ["{src,tests,tools}/**/*.test.ts"],
+          exclude: ["**/*.gpu.test.ts", "**/*.heavy.test.ts", "tests/browser/**"],
+        },
+      },
+      adapter("swiftshader", {}),
+      ...(existsSync(lavapipe) ? [4, 8, 16].map(lavapipeAdapter) : []),
+    ],
+  },
+});
