@@ -1,0 +1,153 @@
+/** The device limits that kernels and planning depend on. Names are WebGPU's. */
+export interface DeviceLimits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupSizeY: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly minStorageBufferOffsetAlignment: number;
+  readonly minUniformBufferOffsetAlignment: number;
+}
+
+/** A matrix shape that `chromium-experimental-subgroup-matrix` multiplies in one instruction. */
+export interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** What an adapter or device can do, as plain data: routes are chosen from this and nothing else. */
+export interface Capabilities {
+  /** `shader-f16`: half-precision arithmetic and storage. */
+  readonly f16: boolean;
+  /**
+   * Subgroup operations with `subgroup_id` and `num_subgroups` (without those a kernel cannot tell
+   * its subgroups apart), and the range of sizes a kernel may meet.
+   */
+  readonly subgroups: { readonly minSize: number; readonly maxSize: number } | undefined;
+  /** WGSL's `packed_4x8_integer_dot_product`. */
+  readonly integerDot: boolean;
+  readonly subgroupMatrices: readonly SubgroupMatrixConfig[];
+  /** `timestamp-query`. */
+  readonly timestamps: boolean;
+  readonly limits: DeviceLimits;
+  readonly adapter: AdapterDescription;
+}
+
+/** Which GPU this is, for people and for cache keys. Never a reason to choose a kernel. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** True for a software renderer. */
+  readonly software: boolean;
+}
+
+const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
+
+/** Fields newer than the type declarations, or specific to one implementation. */
+interface ExtendedAdapterInfo extends GPUAdapterInfo {
+  readonly isFallbackAdapter: boolean;
+  readonly subgroupMatrixConfigs?: readonly SubgroupMatrixConfig[];
+}
+
+function describeAdapter(info: ExtendedAdapterInfo): AdapterDescription {
+  const { vendor, architecture, device, description } = info;
+  const software =
+    info.isFallbackAdapter ||
+    /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
+  return { vendor, architecture, device, description, software };
+}
+
+/** A short human name: what the driver calls itself, or vendor and architecture. */
+export function adapterName({
+  vendor,
+  architecture,
+  device,
+  description,
+}: AdapterDescription): string {
+  return (
+    description ||
+    [vendor, architecture || device].filter((part) => part !== "").join(" ") ||
+    "unknown GPU"
+  );
+}
+
+/** Reads the capability record of an adapter, or of a device made from it. */
+export function readCapabilities(
+  owner: Pick<GPUAdapter, "features" | "limits">,
+  info: GPUAdapterInfo,
+  wgslFeatures: ReadonlySet<string>,
+): Capabilities {
+  const extended = info as ExtendedAdapterInfo;
+  const { features, limits } = owner;
+  return {
+    f16: features.has("shader-f16"),
+    subgroups:
+      features.has("subgroups") && wgslFeatures.has("subgroup_id")
+        ? { minSize: extended.subgroupMinSize || 4, maxSize: extended.subgroupMaxSize || 128 }
+        : undefined,
+    integerDot: wgslFeatures.has("packed_4x8_integer_dot_product"),
+    subgroupMatrices: features.has(SUBGROUP_MATRIX)
+      ? [...(extended.subgroupMatrixConfigs ?? [])].map((config) => ({
+          componentType: config.componentType,
+          resultComponentType: config.resultComponentType,
+          M: config.M,
+          N: config.N,
+          K: config.K,
+        }))
+      : [],
+    timestamps: features.has("timestamp-query"),
+    limits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
+      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      minStorageBufferOffsetAlignment: limits.minStorageBufferOffsetAlignment,
+      minUniformBufferOffsetAlignment: limits.minUniformBufferOffsetAlignment,
+    },
+    adapter: describeAdapter(extended),
+  };
+}
+
+/** The optional features worth asking a device for. */
+export const WANTED_FEATURES: readonly string[] = [
+  "shader-f16",
+  "subgroups",
+  "timestamp-query",
+  SUBGROUP_MATRIX,
+];
+
+/** A part of the capabilities to pretend away: for tests, and for `TETRAD` users hunting a driver bug. */
+export interface CapabilityOverrides {
+  readonly f16?: false;
+  readonly subgroups?: false;
+  readonly integerDot?: false;
+  readonly subgroupMatrices?: false;
+  readonly limits?: Partial<DeviceLimits>;
+}
+
+/** `capabilities` with parts taken away: a route must never need more than the record says. */
+export function restrictCapabilities(
+  capabilities: Capabilities,
+  overrides: CapabilityOverrides,
+): Capabilities {
+  return {
+    ...capabilities,
+    f16: overrides.f16 ?? capabilities.f16,
+    subgroups: overrides.subgroups === false ? undefined : capabilities.subgroups,
+    integerDot: overrides.integerDot ?? capabilities.integerDot,
+    subgroupMatrices: overrides.subgroupMatrices === false ? [] : capabilities.subgroupMatrices,
+    limits: { ...capabilities.limits, ...overrides.limits },
+  };
+}

@@ -1,0 +1,39 @@
+import { ramp } from "../testing/data.ts";
+import { defineSuite } from "../testing/suite.ts";
+import type { KernelCase } from "../testing/suite.ts";
+import { rmsNormReference } from "./rms-norm.reference.ts";
+import { rmsNorm } from "./rms-norm.ts";
+
+type Live = { readonly rows: number };
+
+function rmsNormCase(rows: number, width: number, epsilon = 1e-6): KernelCase<Live> {
+  const x = ramp(rows * width, 17, 8, 16);
+  // Zeros and negative weights included.
+  const weight = ramp(width, 13, 6, 8);
+  return {
+    name: `${rows}x${width} eps ${epsilon}`,
+    route: (capabilities) => rmsNorm({ width, epsilon }, capabilities),
+    expectRoute: () => "rms_norm",
+    live: { rows },
+    operands: () => ({ x, weight, out: { bytes: 4 * rows * width } }),
+    expected: () => ({ out: { type: "f32", values: rmsNormReference(x, weight, epsilon) } }),
+    tolerance: { absolute: 1e-5, relative: 1e-5 },
+  };
+}
+
+/** Shapes of ExecuTorch's own suite, then past them. */
+export const rmsNormSuite = defineSuite("rms_norm", [
+  rmsNormCase(7, 896),
+  rmsNormCase(1, 64),
+  rmsNormCase(1, 32),
+  rmsNormCase(1, 1),
+  rmsNormCase(1, 100),
+  rmsNormCase(1, 130),
+  rmsNormCase(20, 128),
+  rmsNormCase(1024, 64),
+  rmsNormCase(5, 256),
+  rmsNormCase(4, 128, 1e-5),
+  rmsNormCase(1, 2048, 1e-5),
+  rmsNormCase(1, 4096),
+  rmsNormCase(1, 8192),
+]);

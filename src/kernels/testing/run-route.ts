@@ -1,0 +1,106 @@
+import type { GpuDevice } from "../../gpu/device.ts";
+import type { Route } from "../../gpu/kernel.ts";
+import { encodeParams } from "../../gpu/wgsl.ts";
+
+/** What an operand starts with: its contents, or its size in bytes, filled with a sentinel. */
+export type Operand = ArrayBufferView | { readonly bytes: number };
+
+/** Fills buffers that a kernel should write, so that elements it misses are seen (a NaN in f32). */
+const SENTINEL_BYTE = 0xff;
+
+function operandBytes(operand: Operand): Uint8Array {
+  if (!ArrayBuffer.isView(operand)) return new Uint8Array(operand.bytes).fill(SENTINEL_BYTE);
+  return new Uint8Array(operand.buffer, operand.byteOffset, operand.byteLength);
+}
+
+function padded(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const result = new Uint8Array(Math.max(4, Math.ceil(bytes.length / 4) * 4));
+  result.set(bytes);
+  return result;
+}
+
+/**
+ * Runs a route once on operands given as plain arrays and returns the bytes of those named in
+ * `read`. Validation errors reject.
+ */
+export async function runRoute<Live>(
+  gpu: GpuDevice,
+  route: Route<Live>,
+  operands: Readonly<Record<string, Operand>>,
+  live: Live,
+  read: readonly string[],
+): Promise<Record<string, ArrayBuffer>> {
+  const { device, queue } = gpu;
+  device.pushErrorScope("validation");
+  const buffers = new Map<string, GPUBuffer>();
+  const made: GPUBuffer[] = [];
+  const upload = (name: string, bytes: Uint8Array<ArrayBuffer>) => {
+    const buffer = gpu.createStorageBuffer(`test.${name}`, bytes.length);
+    queue.writeBuffer(buffer, 0, bytes);
+    buffers.set(name, buffer);
+    made.push(buffer);
+  };
+  try {
+    for (const [name, operand] of Object.entries(operands)) {
+      upload(name, padded(operandBytes(operand)));
+    }
+    for (const [name, bytes] of Object.entries(route.scratch)) {
+      upload(name, padded(operandBytes({ bytes })));
+    }
+    const encoder = device.createCommandEncoder({ label: route.name });
+    const pass = encoder.beginComputePass({ label: route.name });
+    for (const template of route.dispatches) {
+      const { kernel } = template;
+      const { pipeline, layout } = await gpu.pipelines.get(kernel);
+      const uniform = gpu.createBuffer(
+        `test.params`,
+        Math.max(16, Math.ceil(kernel.params.length / 4) * 16),
+        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      );
+      made.push(uniform);
+      const params = new ArrayBuffer(uniform.size);
+      encodeParams(kernel.params, template.params(live), new DataView(params));
+      queue.writeBuffer(uniform, 0, params);
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(
+        0,
+        device.createBindGroup({
+          layout,
+          entries: kernel.bindings.map(({ binding, name, type }) => {
+            const operand = template.bind[name] ?? "";
+            const buffer = type === "uniform" ? uniform : buffers.get(operand);
+            if (buffer === undefined) {
+              throw new Error(`${route.name}: binding "${name}" has no operand "${operand}"`);
+            }
+            return { binding, resource: { buffer } };
+          }),
+        }),
+      );
+      pass.dispatchWorkgroups(...template.grid(live));
+    }
+    pass.end();
+    const results = read.map((name) => {
+      const source = buffers.get(name);
+      if (source === undefined) throw new Error(`${route.name}: no operand "${name}" to read`);
+      const target = gpu.createBuffer(
+        `test.read.${name}`,
+        source.size,
+        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      );
+      made.push(target);
+      encoder.copyBufferToBuffer(source, 0, target, 0, source.size);
+      return [name, target] as const;
+    });
+    queue.submit([encoder.finish()]);
+    const contents: Record<string, ArrayBuffer> = {};
+    for (const [name, target] of results) {
+      await target.mapAsync(GPUMapMode.READ);
+      contents[name] = target.getMappedRange().slice(0);
+    }
+    return contents;
+  } finally {
+    const error = await device.popErrorScope();
+    for (const buffer of made) gpu.destroyBuffer(buffer);
+    if (error !== null) throw new Error(`${route.name}: ${error.message}`);
+  }
+}

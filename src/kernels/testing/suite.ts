@@ -1,0 +1,164 @@
+import { restrictCapabilities } from "../../gpu/capabilities.ts";
+import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.ts";
+import type { GpuDevice } from "../../gpu/device.ts";
+import type { Route } from "../../gpu/kernel.ts";
+import { f16ToF32 } from "../../quant/f16.ts";
+import { compare } from "./compare.ts";
+import type { Tolerance } from "./compare.ts";
+import { runRoute } from "./run-route.ts";
+import type { Operand } from "./run-route.ts";
+
+/** What an operand must hold afterwards. */
+export interface Expectation {
+  readonly type: "f32" | "f16" | "i32" | "u32" | "i8" | "u8";
+  /** Float64 reference; integers exactly. */
+  readonly values: ArrayLike<number>;
+  /** Which elements `values` are, where only a sample is checked. */
+  readonly indices?: ArrayLike<number>;
+  /** Overrides the case's tolerance. */
+  readonly tolerance?: Tolerance;
+}
+
+/** One configuration of one operator: inputs, live sizes and what must come out. */
+export interface KernelCase<Live> {
+  readonly name: string;
+  /** Plans the operator for a device, as the product does. */
+  readonly route: (capabilities: Capabilities) => Route<Live>;
+  /** The route that must be taken; the case fails if another ran. */
+  readonly expectRoute: (capabilities: Capabilities) => string;
+  readonly live: Live;
+  /** Operands by name: contents, or bytes of buffers to be written. Called once a run. */
+  readonly operands: (capabilities: Capabilities) => Readonly<Record<string, Operand>>;
+  readonly expected: (capabilities: Capabilities) => Readonly<Record<string, Expectation>>;
+  readonly tolerance: Tolerance;
+  /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
+  readonly heavy?: string;
+  /** False where this device cannot run the case at all (too small a buffer limit, say). */
+  readonly runnable?: (capabilities: Capabilities) => boolean;
+}
+
+/** All configurations of an operator: the single source for tests on every kind of device. */
+export interface KernelSuite {
+  readonly operator: string;
+  // Cases of one suite may differ in their live sizes; each is only ever run with its own.
+  readonly cases: readonly KernelCase<never>[];
+}
+
+/** Makes a suite of cases whose live sizes may differ. */
+export function defineSuite(
+  operator: string,
+  cases: readonly { readonly name: string }[],
+): KernelSuite {
+  return { operator, cases: cases as unknown as readonly KernelCase<never>[] };
+}
+
+/** One row of a results table. */
+export interface CaseResult {
+  readonly operator: string;
+  readonly name: string;
+  readonly variant: string;
+  readonly route: string;
+  readonly maxAbsolute: number;
+  readonly maxRelative: number;
+  readonly tolerance: Tolerance;
+  /** Empty where it passed. */
+  readonly failure: string;
+}
+
+/** The feature sets every case runs under, as far as they lead to different kernels. */
+const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
+  full: {},
+  "no matrices": { subgroupMatrices: false },
+  "no f16": { f16: false, subgroupMatrices: false },
+  "no integer dot": { integerDot: false, subgroupMatrices: false },
+  "no subgroups": { subgroups: false, subgroupMatrices: false },
+  plain: { f16: false, subgroups: false, integerDot: false, subgroupMatrices: false },
+};
+
+function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): ArrayLike<number> {
+  switch (type) {
+    case "f32":
+      return new Float32Array(bytes);
+    case "f16":
+      return f16ToF32(new Uint16Array(bytes));
+    case "i32":
+      return new Int32Array(bytes);
+    case "u32":
+      return new Uint32Array(bytes);
+    case "i8":
+      return new Int8Array(bytes);
+    case "u8":
+      return new Uint8Array(bytes);
+    default:
+      throw new Error(`unknown type ${type satisfies never}`);
+  }
+}
+
+async function runVariant<Live>(
+  gpu: GpuDevice,
+  kernelCase: KernelCase<Live>,
+  route: Route<Live>,
+  capabilities: Capabilities,
+): Promise<Pick<CaseResult, "maxAbsolute" | "maxRelative" | "failure">> {
+  const wanted = kernelCase.expectRoute(capabilities);
+  if (route.name !== wanted) {
+    return {
+      maxAbsolute: Infinity,
+      maxRelative: Infinity,
+      failure: `took route ${route.name}, must take ${wanted}`,
+    };
+  }
+  const expected = kernelCase.expected(capabilities);
+  const operands = kernelCase.operands(capabilities);
+  const results = await runRoute(gpu, route, operands, kernelCase.live, Object.keys(expected));
+  let maxAbsolute = 0;
+  let maxRelative = 0;
+  const failures: string[] = [];
+  for (const [name, expectation] of Object.entries(expected)) {
+    const actual = asNumbers(expectation.type, results[name] ?? new ArrayBuffer(0));
+    const { values, indices, tolerance = kernelCase.tolerance } = expectation;
+    // Buffers are padded to words; the padding is nobody's.
+    const trimmed =
+      indices === undefined ? Array.prototype.slice.call(actual, 0, values.length) : actual;
+    const deviation = compare(trimmed as ArrayLike<number>, values, tolerance, indices);
+    maxAbsolute = Math.max(maxAbsolute, deviation.maxAbsolute);
+    maxRelative = Math.max(maxRelative, deviation.maxRelative);
+    if (deviation.failures > 0) {
+      failures.push(`${name}: ${deviation.failures} elements off\n${deviation.report}`);
+    }
+  }
+  return { maxAbsolute, maxRelative, failure: failures.join("\n") };
+}
+
+/**
+ * Runs a case under every feature set of the device that leads to different kernels. Throws
+ * nothing for wrong numbers: the results say.
+ */
+export async function runCase<Live>(
+  gpu: GpuDevice,
+  operator: string,
+  kernelCase: KernelCase<Live>,
+): Promise<CaseResult[]> {
+  const seen = new Set<string>();
+  const results: CaseResult[] = [];
+  for (const [variant, overrides] of Object.entries(VARIANTS)) {
+    const capabilities = restrictCapabilities(gpu.capabilities, overrides);
+    if (kernelCase.runnable?.(capabilities) === false) continue;
+    const route = kernelCase.route(capabilities);
+    const identity = route.dispatches
+      .map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides))
+      .join();
+    if (seen.has(identity)) continue;
+    seen.add(identity);
+    const outcome = await runVariant(gpu, kernelCase, route, capabilities);
+    results.push({
+      operator,
+      name: kernelCase.name,
+      variant,
+      route: route.name,
+      tolerance: kernelCase.tolerance,
+      ...outcome,
+    });
+  }
+  return results;
+}

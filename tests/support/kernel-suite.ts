@@ -1,0 +1,26 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { runCase } from "../../src/kernels/testing/suite.ts";
+import type { KernelSuite } from "../../src/kernels/testing/suite.ts";
+import { requestTestDevice } from "./gpu.ts";
+
+/** Runs a kernel suite on the adapter under test; heavy cases only with `TETRAD_HEAVY=1`. */
+export function testKernelSuite(suite: KernelSuite): void {
+  const heavyToo = process.env["TETRAD_HEAVY"] === "1";
+  describe(suite.operator, () => {
+    let gpu: GpuDevice;
+    beforeAll(async () => {
+      gpu = await requestTestDevice();
+    });
+    for (const kernelCase of suite.cases) {
+      if (kernelCase.heavy !== undefined && !heavyToo) continue;
+      test(kernelCase.name, async () => {
+        const results = await runCase(gpu, suite.operator, kernelCase);
+        expect(results.length).toBeGreaterThan(0);
+        for (const { variant, route, failure } of results) {
+          expect(failure, `${variant}, route ${route}`).toBe("");
+        }
+      });
+    }
+  });
+}
