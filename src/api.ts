@@ -1,0 +1,116 @@
+/** The types of the public interface: what a user passes in and gets back. */
+import type { ByteSource } from "./byte-source.ts";
+import type { CapabilityOverrides } from "./gpu/capabilities.ts";
+
+/** How a runtime finds its GPU. */
+export interface TetradOptions {
+  /** A device the caller made and keeps owning; otherwise one is requested. */
+  readonly device?: GPUDevice;
+  /** Fail where there is no hardware adapter, instead of computing on the CPU (Node). */
+  readonly requireGpu?: boolean;
+  /** Use the software adapter whatever else there is (Node). */
+  readonly forceSoftware?: boolean;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Told, in one line each, what the caller may want to know: a fallback, a requantised weight. */
+  readonly onWarning?: (message: string) => void;
+  /** Capabilities to leave unused although the device has them, to hunt a driver's bug. */
+  readonly restrict?: CapabilityOverrides;
+  /** Dawn toggles for measurements in Node: `disable_robustness`. */
+  readonly dawnFeatures?: readonly string[];
+}
+
+/** Where a model may come from: a path (Node), a URL, or the bytes themselves. */
+export type ModelLocation =
+  string | URL | ArrayBuffer | Uint8Array | Blob | ReadableStream<Uint8Array> | ByteSource;
+
+/** One report while a model loads; `loaded` and `total` are bytes. */
+export interface LoadProgress {
+  /** `open` while metadata is read, `weights` while they stream to the GPU, then `compile`, `ready`. */
+  readonly status: "open" | "weights" | "compile" | "ready";
+  readonly file: string;
+  readonly loaded: number;
+  readonly total: number;
+}
+
+export interface LoadOptions {
+  /** Positions the KV cache holds: prompt and answer together. Default: the model's, at most 4,096. */
+  readonly contextLength?: number;
+  /** Element type of the KV cache. Default `f16`. */
+  readonly cacheType?: "f32" | "f16";
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+  /** A Hugging Face `tokenizer.json`, for files that carry none. */
+  readonly tokenizer?: ModelLocation;
+}
+
+/** How the next token is chosen. Filters apply in this order. */
+export interface SamplingOptions {
+  /** Divides the logits of tokens already in the context; 1 is off. Default 1. */
+  readonly repetitionPenalty?: number;
+  /** 0 always takes the most likely token. Default 0. */
+  readonly temperature?: number;
+  /** Keep the k most likely tokens; 0 is off. Default 0. */
+  readonly topK?: number;
+  /** Keep the fewest most likely tokens whose probability reaches this; 1 is off. Default 1. */
+  readonly topP?: number;
+  /** Keep tokens at least this fraction as likely as the likeliest; 0 is off. Default 0. */
+  readonly minP?: number;
+  /** Makes a sampled text repeatable. Default: a random one. */
+  readonly seed?: number;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Stop after this many tokens. Default: to the end of the context. */
+  readonly maxTokens?: number;
+  /** Text that ends the answer and is not part of it. */
+  readonly stop?: string | readonly string[];
+  readonly signal?: AbortSignal;
+  /** Read special tokens such as `<|eot_id|>` in the prompt as tokens. Default false. */
+  readonly parseSpecial?: boolean;
+}
+
+/** One step of a generation. `text` may be empty while a character or a stop string is incomplete. */
+export interface GeneratedPiece {
+  readonly text: string;
+  /** The token's id, or undefined for text that was held back and is released at the end. */
+  readonly token: number | undefined;
+}
+
+/** Why a generation ended. */
+export type StopReason = "end" | "stop" | "length" | "context";
+
+/** What a finished generation was. Times are wall-clock milliseconds. */
+export interface GenerationResult {
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly stopReason: StopReason;
+  readonly promptTokens: number;
+  /** From the call to the first token. */
+  readonly timeToFirstTokenMs: number;
+  /** From the first token to the last. */
+  readonly decodeMs: number;
+  /** Tokens after the first, a second. 0 where there was only one. */
+  readonly tokensPerSecond: number;
+}
+
+/** The pieces of a text as they come; `result` settles when the iteration has ended. */
+export interface Generation extends AsyncIterable<GeneratedPiece> {
+  readonly result: Promise<GenerationResult>;
+}
+
+/** A turn of a conversation. */
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant" | "tool" | (string & {});
+  readonly content: string;
+}
+
+/** What a loaded model is. Sizes are bytes. */
+export interface ModelInfo {
+  readonly name: string;
+  readonly architecture: string;
+  readonly contextLength: number;
+  readonly vocabularySize: number;
+  readonly parameters: number;
+  readonly weightBytes: number;
+  readonly cacheBytes: number;
+}
