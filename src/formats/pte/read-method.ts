@@ -6,6 +6,9 @@ import type { FlatTable } from "./flatbuffer.ts";
 import type { Chain, Delegate, Instruction, Method, TensorDataTables } from "./program.ts";
 import { readProgramValue } from "./read-program-value.ts";
 
+/** Delegates of one method: each costs reading a graph. Real programs have one, or a few dozen. */
+export const MAX_DELEGATES = 1024;
+
 /** What plans refer to outside themselves. */
 export interface MethodContext {
   readonly segments: readonly ByteRange[];
@@ -38,7 +41,13 @@ export function readMethod(plan: FlatTable, context: MethodContext): Method {
     name: table.requiredString(0, "name"),
     overload: table.string(1, "overload") ?? "",
   }));
-  const delegates = plan.tables(7, "delegates").map((table) => readDelegateEntry(table, context));
+  const delegateTables = plan.tables(7, "delegates");
+  if (delegateTables.length > MAX_DELEGATES) {
+    throw new UnsupportedError(
+      `${plan.where}: ${delegateTables.length} delegates; at most ${MAX_DELEGATES} are supported`,
+    );
+  }
+  const delegates = delegateTables.map((table) => readDelegateEntry(table, context));
   const counts = {
     values: values.length,
     operators: operators.length,

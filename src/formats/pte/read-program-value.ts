@@ -1,7 +1,7 @@
 /** One `EValue` of a program → `ProgramValue`. */
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import { at, checkIndex, toSafeNumber } from "./checks.ts";
-import { scalarType, tensorByteLength } from "./element-types.ts";
+import { MAX_RANK, scalarType, tensorByteLength } from "./element-types.ts";
 import type { FlatTable } from "./flatbuffer.ts";
 import type {
   Dynamism,
@@ -97,9 +97,8 @@ function readTensor(table: FlatTable, context: ValueContext): ProgramTensor {
 function checkPermutation(dimOrder: readonly number[], rank: number, where: string): void {
   const valid = dimOrder.length === rank && new Set(dimOrder).size === rank;
   if (!valid || dimOrder.some((dim) => dim >= rank)) {
-    throw new FormatError(
-      `${where}: dimension order [${dimOrder.join(", ")}] of ${rank} dimensions`,
-    );
+    const found = dimOrder.slice(0, MAX_RANK).join(", ");
+    throw new FormatError(`${where}: dimension order [${found}] of ${rank} dimensions`);
   }
 }
 

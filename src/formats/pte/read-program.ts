@@ -188,7 +188,7 @@ function readOffsets(table: FlatTable, segments: readonly ByteRange[]): ByteRang
   const segment = at(segments, index, table.where, "segment");
   return offsets.map((value) => {
     const offset = toSafeNumber(value, table.where);
-    return subRange(segment, offset, segment.byteLength - offset, table.where);
+    return subRange(segment, offset, Math.max(0, segment.byteLength - offset), table.where);
   });
 }
 
