@@ -1,0 +1,48 @@
+// argmax and argmin, first half: the best element of each part of each row.
+//
+// One workgroup a part. Elements compare by integer keys that order floats (NaN above all, −0 as 0),
+// so that no GPU's view of NaN matters; of equal keys the lower index wins.
+// With shared/invocation-index.wgsl, shared/order-key.wgsl and shared/workgroup-best.wgsl.
+
+const LARGEST: bool = true; // @param false looks for the smallest
+
+struct Params {
+  rows: u32,
+  width: u32,
+  parts: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> best: array<vec2<u32>>; // [rows, parts]: key, index
+@group(0) @binding(1) var<storage, read> x: array<u32>; // [rows, width] f32 bits
+@group(0) @binding(2) var<uniform> params: Params;
+
+fn element_key(bits: u32) -> u32 {
+  if (is_nan_bits(bits)) {
+    return 0xffffffffu;
+  }
+  let key = order_key(bits);
+  return select(~key, key, LARGEST);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let group = workgroup_id.x + workgroup_id.y * num_workgroups.x;
+  if (group >= params.rows * params.parts) {
+    return;
+  }
+  let row = group / params.parts;
+  let part = group % params.parts;
+  let stride = params.parts * WORKGROUP_SIZE;
+  var candidate = vec2(0u, 0xffffffffu);
+  for (var i = part * WORKGROUP_SIZE + lane; i < params.width; i += stride) {
+    candidate = better(candidate, vec2(element_key(x[row * params.width + i]), i));
+  }
+  candidate = workgroup_best(candidate, lane);
+  if (lane == 0u) {
+    best[group] = candidate;
+  }
+}

@@ -1,0 +1,4 @@
+import { testKernelSuite } from "../../../tests/support/kernel-suite.ts";
+import { argmaxSuite } from "./argmax.suite.ts";
+
+testKernelSuite(argmaxSuite);

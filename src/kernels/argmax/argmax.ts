@@ -1,0 +1,62 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import { divideCeil, elementwiseGrid, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
+import type { Route } from "../../gpu/kernel.ts";
+import invocationIndex from "../shared/invocation-index.wgsl";
+import orderKey from "../shared/order-key.wgsl";
+import workgroupBest from "../shared/workgroup-best.wgsl";
+import finalSource from "./argmax-final.wgsl";
+import partialSource from "./argmax-partial.wgsl";
+
+/** What is fixed about `aten.argmax` or `aten.argmin` over the last dimension. */
+export interface ArgmaxShape {
+  readonly op: "argmax" | "argmin";
+  readonly width: number;
+  /** The most rows a call can have. */
+  readonly maxRows: number;
+}
+
+const WORKGROUP_SIZE = 128;
+const FINAL_WORKGROUP_SIZE = 64;
+/** Elements a part of a row has at most, so that one long row keeps many workgroups busy. */
+const PART_WIDTH = 4096;
+
+/**
+ * `aten.argmax`, `aten.argmin`: operands x [rows, width] f32, out [rows] i32. Of equal elements the
+ * first wins; a row with NaN gives the index of its first NaN, as ATen does.
+ */
+export function argmax(
+  { op, width, maxRows }: ArgmaxShape,
+  capabilities: Capabilities,
+): Route<{ readonly rows: number }> {
+  const parts = divideCeil(width, PART_WIDTH);
+  const partial = defineKernel({
+    label: `${op}_partial`,
+    parts: [invocationIndex, orderKey, workgroupBest, partialSource],
+    constants: { LARGEST: op === "argmax" },
+    overrides: { WORKGROUP_SIZE },
+  });
+  const final = defineKernel({
+    label: `${op}_final`,
+    parts: [invocationIndex, workgroupBest, finalSource],
+    overrides: { WORKGROUP_SIZE: FINAL_WORKGROUP_SIZE },
+  });
+  return {
+    name: "argmax",
+    scratch: { best: 8 * parts * maxRows },
+    dispatches: [
+      {
+        kernel: partial,
+        bind: { best: "best", x: "x" },
+        params: ({ rows }) => ({ rows, width, parts }),
+        grid: ({ rows }) => foldWorkgroupCount(rows * parts, capabilities),
+      },
+      {
+        kernel: final,
+        bind: { out: "out", best: "best" },
+        params: ({ rows }) => ({ rows, parts }),
+        grid: ({ rows }) => elementwiseGrid(rows, FINAL_WORKGROUP_SIZE, capabilities),
+      },
+    ],
+  };
+}
