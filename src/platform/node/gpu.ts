@@ -1,3 +1,4 @@
+import type * as Webgpu from "webgpu";
 import { DeviceError } from "../../errors.ts";
 import { useSwiftShader } from "./swiftshader.ts";
 
@@ -29,7 +30,7 @@ const DAWN_FEATURES = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
 /** Timestamps are for profiling our own work: full precision. */
 const DAWN_DISABLED = ["timestamp_quantization"];
 
-type WebgpuModule = typeof import("webgpu");
+type WebgpuModule = typeof Webgpu;
 
 async function importWebgpu(): Promise<WebgpuModule> {
   try {
