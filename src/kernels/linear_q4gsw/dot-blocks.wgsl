@@ -1,0 +1,46 @@
+// A lane's share of OUTPUTS dot products for one row of x: blocks of 32 weights (16 bytes), which lie
+// in one group. Needs K and the group size to be multiples of 32. With operands.wgsl.
+//
+// The low nibbles of a word's bytes are its even k, the high ones its odd k, so a word is two masks
+// away from two vectors; x is brought into that order once for all outputs.
+
+const OUTPUTS: u32 = 4u; // @param outputs a workgroup
+const BLOCKS_PER_GROUP: u32 = 1u; // @param
+
+@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>; // [K / 4]
+@group(0) @binding(5) var<storage, read> weight: array<vec4<u32>>; // [N, K / 32]
+
+fn nibbles(bytes: u32) -> vec4<f32> {
+  let shifted = vec4<u32>(bytes, bytes >> 8u, bytes >> 16u, bytes >> 24u);
+  return vec4<f32>(shifted & vec4<u32>(15u)) - 8.0;
+}
+
+fn dot_word(word: u32, even: vec4<f32>, odd: vec4<f32>) -> f32 {
+  return dot(even, nibbles(word)) + dot(odd, nibbles(word >> 4u));
+}
+
+fn partial_dots(first_output: u32, lane: u32, lanes: u32) -> array<f32, OUTPUTS> {
+  let blocks = params.K / 32u;
+  let groups = blocks / BLOCKS_PER_GROUP;
+  var sums: array<f32, OUTPUTS>;
+  for (var block = lane; block < blocks; block += lanes) {
+    let group = block / BLOCKS_PER_GROUP;
+    var even: array<vec4<f32>, 4>;
+    var odd: array<vec4<f32>, 4>;
+    for (var i = 0u; i < 4u; i++) {
+      let a = x[block * 8u + 2u * i];
+      let b = x[block * 8u + 2u * i + 1u];
+      even[i] = vec4<f32>(a.xz, b.xz);
+      odd[i] = vec4<f32>(a.yw, b.yw);
+    }
+    for (var r = 0u; r < OUTPUTS; r++) {
+      // Past the last output the last one is computed again and not written.
+      let n = min(first_output + r, params.N - 1u);
+      let words = weight[n * blocks + block];
+      let sum = (dot_word(words.x, even[0], odd[0]) + dot_word(words.y, even[1], odd[1])) +
+        (dot_word(words.z, even[2], odd[2]) + dot_word(words.w, even[3], odd[3]));
+      sums[r] += read_scale(n * groups + group) * sum;
+    }
+  }
+  return sums;
+}

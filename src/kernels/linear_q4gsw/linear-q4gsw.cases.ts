@@ -1,0 +1,197 @@
+import { restrictCapabilities } from "../../gpu/capabilities.ts";
+import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.ts";
+import { f16BitsToNumber } from "../../quant/f16.ts";
+import { ramp, randomNumbers, randomValues } from "../testing/data.ts";
+import type { Tolerance } from "../testing/compare.ts";
+import type { Operand } from "../testing/run-route.ts";
+import type { Expectation, KernelCase } from "../testing/suite.ts";
+import { linearQ4gswReference } from "./linear-q4gsw.reference.ts";
+import type { Q4Matrix } from "./linear-q4gsw.reference.ts";
+import { linearQ4gsw } from "./linear-q4gsw.ts";
+import type { LinearQ4gswShape } from "./linear-q4gsw.ts";
+
+/** How a case differs from a plain one: groups of 32, f16 scales, no bias, out [M, N]. */
+export interface LinearCaseOptions {
+  readonly label?: string;
+  readonly groupSize?: number;
+  readonly scaleType?: "f16" | "f32";
+  readonly bias?: boolean;
+  /** Largest live M, if not M; with it, M = 1 takes the route of many rows. */
+  readonly maxM?: number;
+  readonly outStride?: number;
+  readonly outOffset?: number;
+  /** Device limits to pretend. */
+  readonly restrict?: CapabilityOverrides;
+  readonly heavy?: string;
+}
+
+type Live = { readonly M: number };
+
+/** Multiplications that a reference may take before only a sample of it is computed. */
+const FULL_REFERENCE = 2 ** 23;
+const SAMPLED_ROWS = 6;
+const SAMPLED_OUTPUTS = 96;
+
+const SEED = 4;
+
+/** Reproducible random words; {@link randomNumbers}, without a call an element. */
+function randomWords(length: number, seed: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(length);
+  let state = seed >>> 0;
+  for (let i = 0; i < length; i++) {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    words[i] = t ^ (t >>> 14);
+  }
+  return words;
+}
+
+/** Exponent of scales that make weights as large as a trained layer's: about 1 / √K at most. */
+const scaleExponent = (K: number): number => Math.floor(Math.log2(1 / (8 * Math.sqrt(K))));
+
+/**
+ * Random nibbles, those of the padding too (no kernel may depend on it), and scales of one binade
+ * with random signs.
+ */
+function randomMatrix({ N, K, groupSize, scaleType }: LinearQ4gswShape): {
+  matrix: Q4Matrix;
+  scales: Uint16Array | Float32Array;
+} {
+  const weight = randomWords(N * Math.ceil(K / 8), SEED);
+  const count = N * (K / groupSize);
+  if (scaleType === "f16") {
+    const scales = new Uint16Array(randomWords(Math.ceil(count / 2), SEED + 1).buffer, 0, count);
+    const exponent = (scaleExponent(K) + 15) << 10;
+    for (let i = 0; i < count; i++) scales[i] = (scales[i]! & 0x83ff) | exponent;
+    const scaleAt = (index: number) => f16BitsToNumber(scales[index]!);
+    return { matrix: { N, K, groupSize, weight, scaleAt }, scales };
+  }
+  const bits = randomWords(count, SEED + 1);
+  const exponent = (scaleExponent(K) + 127) << 23;
+  for (let i = 0; i < count; i++) bits[i] = (bits[i]! & 0x807fffff) | exponent;
+  const scales = new Float32Array(bits.buffer);
+  return { matrix: { N, K, groupSize, weight, scaleAt: (index) => scales[index]! }, scales };
+}
+
+/** `count` of 0 … length − 1, the ends among them; all where that is no more. */
+function sample(length: number, count: number): number[] {
+  if (length <= count) return Array.from({ length }, (_, i) => i);
+  const next = randomNumbers(SEED + 2);
+  const chosen = new Set([0, 1, length - 2, length - 1]);
+  while (chosen.size < count) chosen.add(Math.floor(next() * length));
+  return [...chosen].sort((a, b) => a - b);
+}
+
+/** What out must hold: everything, with NaN where nothing is written, or a sample of the product. */
+function expectedOut(x: Float32Array, shape: LinearQ4gswShape, M: number): Expectation {
+  const { N, K, hasBias, outStride = N, outOffset = 0 } = shape;
+  const { matrix } = randomMatrix(shape);
+  const bias = hasBias ? randomValues(N, SEED + 3) : undefined;
+  const whole = M * N * K <= FULL_REFERENCE;
+  const rows = sample(M, whole ? M : SAMPLED_ROWS);
+  const outputs = sample(N, whole ? N : SAMPLED_OUTPUTS);
+  const reference = linearQ4gswReference(x, matrix, bias, rows, outputs);
+  const indices = rows.flatMap((m) => outputs.map((n) => m * outStride + outOffset + n));
+  if (!whole) return { type: "f32", values: reference, indices };
+  const values = new Float64Array(M * outStride).fill(Number.NaN);
+  indices.forEach((at, i) => {
+    values[at] = reference[i]!;
+  });
+  return { type: "f32", values };
+}
+
+/** A sum of K products in f32 is allowed more error where K is long. */
+const toleranceFor = (K: number): Tolerance =>
+  K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 };
+
+function caseName(M: number, shape: LinearQ4gswShape, options: LinearCaseOptions): string {
+  const { N, K, groupSize, scaleType, hasBias, outStride, outOffset } = shape;
+  return [
+    options.label,
+    `${M}x${K}x${N}`,
+    `g${groupSize}`,
+    scaleType,
+    hasBias && "bias",
+    options.maxM !== undefined && `max ${options.maxM}`,
+    outStride !== undefined && `columns ${outOffset ?? 0} of ${outStride}`,
+    options.restrict?.limits !== undefined && JSON.stringify(options.restrict.limits),
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function linearCase(
+  expectRoute: (capabilities: Capabilities) => string,
+  [M, K, N]: readonly [M: number, K: number, N: number],
+  options: LinearCaseOptions = {},
+): KernelCase<Live> {
+  const { groupSize = 32, scaleType = "f16", bias: hasBias = false, restrict = {} } = options;
+  const { maxM = M, outStride, outOffset, heavy } = options;
+  const shape: LinearQ4gswShape = {
+    N,
+    K,
+    groupSize,
+    scaleType,
+    hasBias,
+    ...(maxM === 1 ? { rows: "one" } : { rows: "many", maxM }),
+    ...(outStride === undefined ? {} : { outStride }),
+    ...(outOffset === undefined ? {} : { outOffset }),
+  };
+  const makeX = () => ramp(M * K, 17, 8, 16);
+  const weightBytes = 4 * N * Math.ceil(K / 8);
+  return {
+    name: caseName(M, shape, options),
+    route: (capabilities) => linearQ4gsw(shape, restrictCapabilities(capabilities, restrict)),
+    expectRoute: (capabilities) => expectRoute(restrictCapabilities(capabilities, restrict)),
+    live: { M },
+    operands: () => {
+      const { matrix, scales } = randomMatrix(shape);
+      const operands: Record<string, Operand> = {
+        x: makeX(),
+        weight: matrix.weight,
+        scales,
+        out: { bytes: 4 * M * (outStride ?? N) },
+      };
+      // Longer than N, as files have it.
+      if (hasBias) operands["bias"] = randomValues(Math.ceil(N / 4) * 4, SEED + 3);
+      return operands;
+    },
+    expected: () => ({ out: expectedOut(makeX(), shape, M) }),
+    tolerance: toleranceFor(K),
+    runnable: ({ limits }) => weightBytes <= limits.maxStorageBufferBindingSize,
+    ...(heavy === undefined ? {} : { heavy }),
+  };
+}
+
+/** Sizes as the operator's tables give them: M rows of x, K, N outputs. */
+type Sizes = readonly [M: number, K: number, N: number];
+
+/** One row of x along K. */
+export function gemvCase([K, N]: readonly [K: number, N: number], options?: LinearCaseOptions) {
+  return linearCase(
+    ({ subgroups }) => (subgroups === undefined ? "gemv_workgroup" : "gemv_subgroups"),
+    [1, K, N],
+    options,
+  );
+}
+
+/** Many rows, enough for the large tile where the device can have it. */
+export function gemmCase(sizes: Sizes, options?: LinearCaseOptions) {
+  return linearCase(
+    ({ limits }) =>
+      limits.maxComputeInvocationsPerWorkgroup >= 256 ? "gemm_tiled_64" : "gemm_tiled_32",
+    sizes,
+    options,
+  );
+}
+
+/** At most 32 rows. */
+export function smallGemmCase(sizes: Sizes, options?: LinearCaseOptions) {
+  return linearCase(() => "gemm_tiled_32", sizes, options);
+}
+
+/** A K or group size that no other route takes. */
+export function fallbackCase(sizes: Sizes, options?: LinearCaseOptions) {
+  return linearCase(() => "fallback", sizes, options);
+}

@@ -1,0 +1,183 @@
+import { defineSuite } from "../testing/suite.ts";
+import { fallbackCase, gemmCase, gemvCase, smallGemmCase } from "./linear-q4gsw.cases.ts";
+import type { LinearCaseOptions } from "./linear-q4gsw.cases.ts";
+
+const HUGE_WEIGHT = "a weight of over 100 MB";
+const MANY_PRODUCTS = "thousands of millions of multiplications";
+
+/** ExecuTorch's own rows for this operator, with the f32 scales its files hold. */
+function executorchCases() {
+  const f32 = (label: string, more: LinearCaseOptions = {}): LinearCaseOptions => ({
+    label,
+    scaleType: "f32",
+    ...more,
+  });
+  return [
+    gemvCase([2048, 2048], f32("q_proj")),
+    gemvCase([2048, 512], f32("kv_proj")),
+    gemvCase([2048, 8192], f32("gate_proj")),
+    gemvCase([8192, 2048], f32("down_proj")),
+    gemvCase([2048, 128256], f32("lm_head", { heavy: HUGE_WEIGHT })),
+    gemmCase([4096, 2048, 2048], f32("q_proj_4k", { heavy: MANY_PRODUCTS })),
+    gemmCase([4096, 2048, 512], f32("kv_proj_4k", { heavy: MANY_PRODUCTS })),
+    gemmCase([8192, 2048, 2048], f32("q_proj_8k", { heavy: MANY_PRODUCTS })),
+    gemmCase([8192, 2048, 512], f32("kv_proj_8k", { heavy: MANY_PRODUCTS })),
+    gemmCase([96, 2048, 256], f32("steel")),
+    gemmCase([70, 1024, 136], f32("steel_f16_edge")),
+    gemmCase([96, 2048, 256], f32("pwdq_gs64", { groupSize: 64 })),
+    gemmCase([96, 2048, 256], f32("pwdq_gs8", { groupSize: 8 })),
+    gemmCase([128, 2048, 8192], f32("gate_proj_pf", { heavy: MANY_PRODUCTS })),
+    gemmCase([128, 8192, 2048], f32("down_proj_pf", { heavy: MANY_PRODUCTS })),
+    gemmCase([130, 4096, 2056], f32("shmem_edge", { heavy: MANY_PRODUCTS })),
+    smallGemmCase([2, 2048, 2048], f32("q_proj")),
+    smallGemmCase([2, 2048, 8192], f32("gate_proj")),
+    smallGemmCase([2, 8192, 2048], f32("down_proj")),
+    smallGemmCase([2, 4096, 2056], f32("shmem_edge")),
+  ];
+}
+
+/** [K, N] of the projections of a model's layer, and of its vocabulary. */
+const MODELS: Readonly<Record<string, readonly (readonly [K: number, N: number])[]>> = {
+  // q and o, k and v, gate and up, down, lm_head
+  "Llama-3.2-1B": [
+    [2048, 2048],
+    [2048, 512],
+    [2048, 8192],
+    [8192, 2048],
+    [2048, 128256],
+  ],
+  "Llama-3.2-3B": [
+    [3072, 3072],
+    [3072, 1024],
+    [3072, 8192],
+    [8192, 3072],
+    [3072, 128256],
+  ],
+  "Llama-3.1-8B": [
+    [4096, 4096],
+    [4096, 1024],
+    [4096, 14336],
+    [14336, 4096],
+    [4096, 128256],
+  ],
+  // q, o, k and v, gate and up, down, lm_head
+  "Qwen3-0.6B": [
+    [1024, 2048],
+    [2048, 1024],
+    [1024, 1024],
+    [1024, 3072],
+    [3072, 1024],
+    [1024, 151936],
+  ],
+  "Qwen3-4B": [
+    [2560, 4096],
+    [4096, 2560],
+    [2560, 1024],
+    [2560, 9728],
+    [9728, 2560],
+    [2560, 151936],
+  ],
+};
+
+/** A weight from which on even one row is left to real GPUs. */
+const HUGE = 100e6;
+
+function modelCases() {
+  return Object.entries(MODELS).flatMap(([label, shapes]) =>
+    shapes.flatMap(([K, N]) => {
+      const heavy = K * N > HUGE ? { heavy: HUGE_WEIGHT } : {};
+      const one = gemvCase([K, N], { label, ...heavy });
+      // Only the last row goes through the vocabulary.
+      if (N > 100_000) return [one];
+      return [one, gemmCase([128, K, N], { label, heavy: MANY_PRODUCTS })];
+    }),
+  );
+}
+
+function gemvEdges() {
+  const limits = { maxComputeWorkgroupsPerDimension: 3 };
+  return [
+    gemvCase([8, 1], { groupSize: 8 }),
+    gemvCase([32, 3]),
+    gemvCase([32, 4], { scaleType: "f32", bias: true }),
+    gemvCase([64, 5], { groupSize: 64, bias: true }),
+    // K not a multiple of 32, then not of 16
+    gemvCase([80, 37], { groupSize: 16 }),
+    gemvCase([40, 37], { groupSize: 8, scaleType: "f32" }),
+    gemvCase([1000, 66], { groupSize: 8, bias: true }),
+    gemvCase([96, 33], { groupSize: 24 }),
+    gemvCase([2048, 67], { groupSize: 8 }),
+    gemvCase([2048, 65], { groupSize: 16, scaleType: "f32" }),
+    gemvCase([2048, 66], { groupSize: 64 }),
+    gemvCase([2048, 67], { groupSize: 128, scaleType: "f32" }),
+    gemvCase([2048, 64], { groupSize: 256, bias: true }),
+    gemvCase([2048, 31], { groupSize: 2048 }),
+    gemvCase([4128, 13], { groupSize: 96 }),
+    // shards
+    gemvCase([64, 19], { outStride: 50, outOffset: 0 }),
+    gemvCase([64, 19], { outStride: 50, outOffset: 31, bias: true }),
+    gemvCase([40, 19], { groupSize: 8, outStride: 50, outOffset: 7 }),
+    // more workgroups than a dimension holds
+    gemvCase([8, 300_001], { groupSize: 8 }),
+    gemvCase([32, 263_000]),
+    gemvCase([64, 31], { restrict: { limits } }),
+    gemvCase([1032, 31], { groupSize: 8, restrict: { limits }, bias: true }),
+    // small workgroups
+    gemvCase([8192, 9], { restrict: { limits: { maxComputeInvocationsPerWorkgroup: 64 } } }),
+  ];
+}
+
+function gemmEdges() {
+  const fewWorkgroups = { limits: { maxComputeWorkgroupsPerDimension: 3 } };
+  const smallWorkgroups = { limits: { maxComputeInvocationsPerWorkgroup: 128 } };
+  return [
+    ...[1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32].map((M) =>
+      smallGemmCase([M, 64, 35], { maxM: 32, bias: true }),
+    ),
+    ...[1, 5, 31, 33, 48, 63, 64, 65, 70].map((M) => gemmCase([M, 64, 67], { maxM: 70 })),
+    // K not a multiple of 32, of 16, of 8
+    smallGemmCase([7, 80, 64], { groupSize: 16 }),
+    gemmCase([40, 40, 64], { groupSize: 8, scaleType: "f32" }),
+    gemmCase([40, 1000, 66], { groupSize: 8, bias: true }),
+    gemmCase([35, 36, 21], { groupSize: 36 }),
+    smallGemmCase([5, 44, 21], { groupSize: 4, scaleType: "f32" }),
+    smallGemmCase([6, 96, 33], { groupSize: 24 }),
+    smallGemmCase([1, 4, 1], { groupSize: 4, maxM: 2 }),
+    gemmCase([34, 512, 65], { groupSize: 128 }),
+    gemmCase([34, 512, 65], { groupSize: 256, scaleType: "f32", bias: true }),
+    gemmCase([34, 512, 65], { groupSize: 512 }),
+    // shards
+    smallGemmCase([9, 64, 19], { outStride: 50, outOffset: 31, bias: true }),
+    gemmCase([66, 64, 70], { outStride: 140, outOffset: 70 }),
+    // folded grids, with a surplus of workgroups
+    smallGemmCase([32, 64, 220], { restrict: fewWorkgroups }),
+    gemmCase([130, 64, 130], { restrict: fewWorkgroups }),
+    // devices that only hold the small tile
+    gemmCase([70, 64, 67], { restrict: smallWorkgroups }),
+    gemmCase([70, 1024, 136], { restrict: smallWorkgroups, bias: true, groupSize: 64 }),
+  ];
+}
+
+function fallbackEdges() {
+  const restrict = { limits: { maxComputeWorkgroupsPerDimension: 3 } };
+  return [
+    fallbackCase([1, 1, 1], { groupSize: 1 }),
+    fallbackCase([1, 12, 7], { groupSize: 4, bias: true }),
+    fallbackCase([1, 36, 9], { groupSize: 18, scaleType: "f32" }),
+    fallbackCase([13, 18, 10], { groupSize: 18 }),
+    fallbackCase([6, 129, 11], { groupSize: 43, bias: true }),
+    fallbackCase([5, 30, 67], { groupSize: 6, outStride: 100, outOffset: 20 }),
+    fallbackCase([3, 90, 33], { groupSize: 2, scaleType: "f32", bias: true }),
+    fallbackCase([2, 50, 260], { groupSize: 50, maxM: 70, restrict }),
+    fallbackCase([8, 54, 260], { groupSize: 18, restrict }),
+  ];
+}
+
+/** Every way through the operator: as tests on each adapter, and as benchmarks. */
+export const linearQ4gswSuite = defineSuite("linear_q4gsw", [
+  ...executorchCases(),
+  ...modelCases(),
+  ...gemvEdges(),
+  ...gemmEdges(),
+  ...fallbackEdges(),
+]);

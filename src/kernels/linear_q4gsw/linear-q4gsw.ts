@@ -1,0 +1,178 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import {
+  clampWorkgroupCount,
+  divideCeil,
+  elementwiseGrid,
+  foldWorkgroupCount,
+} from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Grid, Kernel, Route } from "../../gpu/kernel.ts";
+import type { KernelConstants } from "../../gpu/wgsl.ts";
+import q4Scales from "../shared/q4-scales.wgsl";
+import dotBlocks from "./dot-blocks.wgsl";
+import dotWords from "./dot-words.wgsl";
+import fallbackSource from "./fallback.wgsl";
+import gemmTiled from "./gemm-tiled.wgsl";
+import gemvSubgroups from "./gemv-subgroups.wgsl";
+import gemvWorkgroup from "./gemv-workgroup.wgsl";
+import operands from "./operands.wgsl";
+
+/** What is fixed about a call of `et_vk.linear_q4gsw` with one weight, or one shard of its rows. */
+export interface LinearQ4gswShape {
+  /** Rows of this weight (shard): outputs. */
+  readonly N: number;
+  /** Inner size: columns of the weight and of x. */
+  readonly K: number;
+  /** Weights a scale, along K; divides K. */
+  readonly groupSize: number;
+  /** Scales are row-major [N, K / groupSize]; f16 ones packed two to a word. */
+  readonly scaleType: "f16" | "f32";
+  /** Whether there is a bias, f32 and at least N long. */
+  readonly hasBias: boolean;
+  /** M is always 1, or anything from 1 to `maxM`. */
+  readonly rows: "one" | "many";
+  /** For "many": the largest live M. */
+  readonly maxM?: number;
+  /** Row length of `out`, if not N. */
+  readonly outStride?: number;
+  /** The first column of `out` this shard writes. */
+  readonly outOffset?: number;
+}
+
+type Live = { readonly M: number };
+
+/** Outputs a GEMV workgroup computes together, sharing what it reads of x. */
+const GEMV_OUTPUTS = 4;
+
+/** Bounds of the GEMV workgroup: the lower one is what gemv-workgroup.wgsl needs for its sums. */
+const GEMV_MIN_LANES = 32;
+const GEMV_MAX_LANES = 128;
+
+const FALLBACK_LANES = 64;
+/** Rows of x that a lane of fallback.wgsl computes. */
+const FALLBACK_ROWS = 4;
+
+/** Bytes of workgroup memory gemm-tiled.wgsl takes: two tiles of five vectors a row. */
+const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
+
+/**
+ * `et_vk.linear_q4gsw`: out = x · dequantised weightᵀ + bias. Operands x f32 [M, K], weight words of
+ * eight nibbles [N, pad8(K) / 8], scales [N, K / groupSize], bias f32 (with `hasBias`), out f32
+ * [M, outStride], of which columns outOffset … outOffset + N − 1 are written.
+ */
+export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  const { K, groupSize, rows } = shape;
+  if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemv(shape, capabilities);
+  if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) return gemm(shape, capabilities);
+  return fallback(shape, capabilities);
+}
+
+/** One row: a workgroup a few outputs, its lanes along K. */
+function gemv(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  const { N, K, groupSize } = shape;
+  // Where a group is a whole number of 16-byte blocks, a lane reads one at a time.
+  const inBlocks = groupSize % 32 === 0;
+  const subgroups = capabilities.subgroups !== undefined;
+  const name = subgroups ? "gemv_subgroups" : "gemv_workgroup";
+  const kernel = defineLinear(shape, name, {
+    parts: [inBlocks ? dotBlocks : dotWords, subgroups ? gemvSubgroups : gemvWorkgroup],
+    constants: {
+      OUTPUTS: GEMV_OUTPUTS,
+      ...(inBlocks ? { BLOCKS_PER_GROUP: groupSize / 32 } : { WORDS_PER_GROUP: groupSize / 8 }),
+    },
+    overrides: { WORKGROUP_SIZE: gemvLanes(K / (inBlocks ? 32 : 8), capabilities) },
+  });
+  const workgroups = clampWorkgroupCount(divideCeil(N, GEMV_OUTPUTS), capabilities);
+  return route(shape, name, kernel, () => [workgroups, 1, 1]);
+}
+
+/** Lanes for `loads` loads along K: a power of two that leaves each about two or more. */
+function gemvLanes(loads: number, { subgroups, limits }: Capabilities): number {
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, loads / 2)));
+  // A workgroup smaller than a subgroup would leave some of its lanes idle.
+  const atLeast = Math.max(GEMV_MIN_LANES, subgroups?.minSize ?? 0);
+  const atMost = Math.min(
+    GEMV_MAX_LANES,
+    limits.maxComputeInvocationsPerWorkgroup,
+    limits.maxComputeWorkgroupSizeX,
+  );
+  return Math.min(Math.max(wanted, atLeast), atMost);
+}
+
+/** Many rows: square tiles in workgroup memory. */
+function gemm(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  const { N, groupSize } = shape;
+  const tile = gemmTile(shape, capabilities);
+  const name = `gemm_tiled_${tile}`;
+  const kernel = defineLinear(shape, name, {
+    parts: [gemmTiled],
+    constants: { TILE: tile, QUADS_PER_GROUP: groupSize / 4 },
+  });
+  return route(shape, name, kernel, ({ M }) =>
+    foldWorkgroupCount(divideCeil(M, tile) * divideCeil(N, tile), capabilities),
+  );
+}
+
+/** The large tile where the device can hold it and there are rows to fill more than half of it. */
+function gemmTile({ maxM }: LinearQ4gswShape, { limits }: Capabilities): 32 | 64 {
+  const fits =
+    limits.maxComputeInvocationsPerWorkgroup >= 256 &&
+    limits.maxComputeWorkgroupSizeX >= 256 &&
+    limits.maxComputeWorkgroupStorageSize >= gemmStorageBytes(64);
+  return fits && (maxM ?? Infinity) > 32 ? 64 : 32;
+}
+
+/** Any shape: a lane a few rows of one output. */
+function fallback(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  const { N, groupSize } = shape;
+  const kernel = defineLinear(shape, "fallback", {
+    parts: [fallbackSource],
+    constants: { GROUP_SIZE: groupSize },
+    overrides: { WORKGROUP_SIZE: FALLBACK_LANES },
+  });
+  return route(shape, "fallback", kernel, ({ M }) =>
+    elementwiseGrid(N * divideCeil(M, FALLBACK_ROWS), FALLBACK_LANES, capabilities),
+  );
+}
+
+interface LinearKernelOptions {
+  readonly parts: readonly string[];
+  readonly constants: KernelConstants;
+  readonly overrides?: Readonly<Record<string, number>>;
+}
+
+function defineLinear(
+  { scaleType, hasBias }: LinearQ4gswShape,
+  name: string,
+  { parts, constants, overrides = {} }: LinearKernelOptions,
+): Kernel {
+  return defineKernel({
+    label: `linear_q4gsw_${name}`,
+    parts: [q4Scales, operands, ...parts],
+    constants: { ...constants, SCALES_F16: scaleType === "f16", HAS_BIAS: hasBias },
+    overrides,
+  });
+}
+
+/** A route of one dispatch over the operands as they are. */
+function route(
+  { N, K, hasBias, outStride = N, outOffset = 0 }: LinearQ4gswShape,
+  name: string,
+  kernel: Kernel,
+  grid: (live: Live) => Grid,
+): Route<Live> {
+  const dispatch: DispatchTemplate<Live> = {
+    kernel,
+    bind: {
+      out: "out",
+      x: "x",
+      weight: "weight",
+      scales: "scales",
+      // Bound but not read without a bias.
+      bias: hasBias ? "bias" : "scales",
+    },
+    params: ({ M }) => ({ M, N, K, out_stride: outStride, out_offset: outOffset }),
+    grid,
+  };
+  return { name, scratch: {}, dispatches: [dispatch] };
+}

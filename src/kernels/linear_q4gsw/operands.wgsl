@@ -1,0 +1,26 @@
+// What all kernels of linear_q4gsw share: out[m, n] = Σ over k of x[m, k] · (nibble[n, k] − 8) ·
+// scale[n, k / group] + bias[n]. With shared/q4-scales.wgsl; each kernel declares x and weight with
+// the element types it loads.
+
+struct Params {
+  M: u32, // live rows of x
+  N: u32, // outputs of this shard
+  K: u32,
+  out_stride: u32, // row length of out
+  out_offset: u32, // the shard's first column of out
+}
+
+@group(0) @binding(0) var<storage, read_write> out: array<f32>; // [M, out_stride]
+@group(0) @binding(1) var<storage, read> scales: array<u32>; // [N, K / group], f32 or packed f16
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // [≥ N]; something else without HAS_BIAS
+@group(0) @binding(3) var<uniform> params: Params;
+
+const HAS_BIAS: bool = false; // @param
+
+fn write_output(m: u32, n: u32, sum: f32) {
+  var value = sum;
+  if (HAS_BIAS) {
+    value += bias[n];
+  }
+  out[m * params.out_stride + params.out_offset + n] = value;
+}
