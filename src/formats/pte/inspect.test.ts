@@ -7,6 +7,7 @@ import {
   delegateEntry,
   fixture,
   inlineBytes,
+  instruction,
   memorySource,
   plan,
   program,
@@ -79,6 +80,7 @@ test("metadata are the outputs of methods that run nothing", async () => {
   const plans = [
     plan({ name: "all", values, outputs: [0, 1, 2, 1] }),
     plan({ name: "none", values }),
+    plan({ name: "runs", values, outputs: [1], instructions: [instruction(5)] }),
     plan({ name: "null", values: [value(1)], outputs: [0] }),
   ];
   const metadata = readMetadata(await readProgram(memorySource(program(plans))));

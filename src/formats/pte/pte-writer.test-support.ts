@@ -15,6 +15,9 @@ import {
 } from "./flatbuffer-writer.test-support.ts";
 import type { Field, Written } from "./flatbuffer-writer.test-support.ts";
 
+import type { Method } from "./program.ts";
+import { readProgram } from "./read-program.ts";
+
 /** A source in memory that counts the bytes read from it. */
 export interface CountingSource extends ByteSource {
   readonly bytesRead: number;
@@ -100,6 +103,21 @@ export const value = (type: number, fields: Readonly<Record<number, Field>> = {}
   table(union(0, type, table(fields)));
 
 export const instruction = value;
+
+/** A program value: a tensor, f32 [2] and bound by the caller, with these fields instead. */
+export const floatTensor = (fields: Readonly<Record<number, Field>>): Written =>
+  value(5, { 0: u8(6), 2: i32s([2]), 3: bytes([0]), ...fields });
+
+/** The method `forward` of a program without segments. */
+export async function readForward(
+  parts: PlanParts,
+  fields?: Readonly<Record<number, Field>>,
+): Promise<Method> {
+  const { methods } = await readProgram(memorySource(program([plan(parts)], fields)));
+  const method = methods.get("forward");
+  if (method === undefined) throw new Error("no method forward");
+  return method;
+}
 
 /** A `BackendDelegate` whose blob is inline (0) or in a segment (1). */
 export function delegateEntry(location: number, index: number, id = "VulkanBackend"): Written {

@@ -12,18 +12,23 @@ import {
   i64s,
   string,
   table,
+  tables,
   u8,
 } from "./flatbuffer-writer.test-support.ts";
 import type { Field, Written } from "./flatbuffer-writer.test-support.ts";
 import {
   delegateBlob,
+  delegateEntry,
   fixture,
   fixtureBytes,
   fixtureFloats,
   floatBytes,
+  inlineBytes,
   inlineConstant,
   memorySource,
   namedConstant,
+  plan,
+  program,
   ptdFile,
   value,
 } from "./pte-writer.test-support.ts";
@@ -296,6 +301,30 @@ describe("constants", () => {
     blob.fill(0, 22, 30);
     const graph = await readDelegate(rangeOf(blob), NO_NAMES);
     expect([...(await constantFloats(graph, tensorAt(graph, 0)))]).toEqual([7, 8]);
+  });
+
+  test("in the blob of a program without segments", async () => {
+    const blob = delegateBlob({ values, constants: [inlineConstant(0, 8)] }, floatBytes([5, 6]));
+    const data = program([plan({ delegates: [delegateEntry(0, 0)] })], {
+      3: tables([inlineBytes(blob)]),
+    });
+    const { methods, namedData } = await readProgram(memorySource(data));
+    const delegate = methods.get("forward")?.delegates[0];
+    if (delegate === undefined) throw new Error("no delegate");
+    const graph = await readDelegate(delegate.blob, namedData);
+    expect([...(await constantFloats(graph, tensorAt(graph, 0)))]).toEqual([5, 6]);
+  });
+
+  test("by the first file that has the name", () => {
+    const [first, second] = [rangeOf(new Uint8Array(1)), rangeOf(new Uint8Array(2))];
+    const joined = joinNamedData(
+      new Map([["a", first]]),
+      new Map([
+        ["a", second],
+        ["b", second],
+      ]),
+    );
+    expect([joined.get("a"), joined.get("b")]).toEqual([first, second]);
   });
 
   test("in .ptd files, of several", async () => {
