@@ -1,0 +1,91 @@
+import type { Capabilities } from "../gpu/capabilities.ts";
+import { SAMPLING_WORDS } from "../graph/sampling.ts";
+import type { DecoderGraph } from "../graph/decoder-graph.ts";
+import { specializeGraph } from "../graph/ir.ts";
+import type { Graph, Tensor } from "../graph/ir.ts";
+import { optimizeGraph } from "../graph/passes/index.ts";
+import { planGraph } from "../graph/plan.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { IntLike } from "../graph/symint.ts";
+
+/** What the sampler keeps on the GPU from one step to the next. */
+export interface SamplerState {
+  /** Settings, i32 [16]. */
+  readonly sampling: Tensor;
+  /** A bit for every token id in the context, i32 [⌈V / 32⌉]. */
+  readonly seen: Tensor;
+  /** The chosen token, i32 [1, 1]: the next step's input. */
+  readonly token: Tensor;
+  /** The chosen tokens by position, i32 [context]. */
+  readonly history: Tensor;
+}
+
+/** The ways a decoder runs, over the same constants and state. */
+export interface DecoderPlans {
+  readonly state: SamplerState;
+  /** Many tokens, no logits: every chunk of a prompt but the last. */
+  readonly fill: Plan;
+  /** Many tokens, then the sampler. */
+  readonly prompt: Readonly<Record<SamplerMode, Plan>>;
+  /** One token, read from `state.token`, then the sampler. */
+  readonly step: Readonly<Record<SamplerMode, Plan>>;
+  /** f32 [1, V], after a prompt or step. */
+  readonly logits: Tensor;
+}
+
+export type SamplerMode = "greedy" | "sampled";
+
+function stateTensor(name: string, dims: readonly number[]): Tensor {
+  return { kind: "tensor", name, dtype: "i32", dims, storage: { kind: "state" } };
+}
+
+/** The graph with the sampler after its logits. */
+function withSampler(
+  graph: Graph,
+  decoder: DecoderGraph,
+  state: SamplerState,
+  mode: SamplerMode,
+  S: IntLike,
+): Graph {
+  const [logits] = graph.outputs;
+  if (logits === undefined) throw new Error(`${graph.name}: a decoder has logits`);
+  const { sampling, seen, token, history } = state;
+  const sample = {
+    op: "tetrad.sample",
+    args: [logits, sampling, seen, decoder.inputPos, token, history, mode, S],
+    results: [],
+  };
+  return { ...graph, name: `${graph.name}.${mode}`, nodes: [...graph.nodes, sample] };
+}
+
+/** Plans every way a decoder runs. */
+export function planDecoder(decoder: DecoderGraph, capabilities: Capabilities): DecoderPlans {
+  const { vocabularySize, contextLength, tokens, sequenceLength } = decoder;
+  const state: SamplerState = {
+    sampling: stateTensor("sampling", [SAMPLING_WORDS]),
+    seen: stateTensor("seen", [Math.ceil(vocabularySize / 32)]),
+    token: stateTensor("token", [1, 1]),
+    history: stateTensor("history", [contextLength]),
+  };
+  const many = optimizeGraph({ ...decoder.graph, name: "prompt" });
+  const one = optimizeGraph({
+    ...specializeGraph(
+      decoder.graph,
+      new Map([[sequenceLength, 1]]),
+      new Map([[tokens, state.token]]),
+    ),
+    name: "step",
+  });
+  const plan = (graph: Graph) => planGraph(graph, capabilities);
+  const prompt = (mode: SamplerMode) =>
+    plan(withSampler(many, decoder, state, mode, sequenceLength));
+  const step = (mode: SamplerMode) => plan(withSampler(one, decoder, state, mode, 1));
+  const prompts = { greedy: prompt("greedy"), sampled: prompt("sampled") };
+  return {
+    state,
+    fill: plan({ ...many, name: "fill", outputs: [] }),
+    prompt: prompts,
+    step: { greedy: step("greedy"), sampled: step("sampled") },
+    logits: prompts.greedy.outputs[0]!,
+  };
+}

@@ -1,0 +1,315 @@
+import { DeviceError, RequestError } from "../errors.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import { ReadbackRing } from "../gpu/readback-ring.ts";
+import type { Readback } from "../gpu/readback-ring.ts";
+import { BufferSet } from "../graph/buffer-set.ts";
+import { ConstantStore } from "../graph/constant-store.ts";
+import type { StoreProgress } from "../graph/constant-store.ts";
+import type { DecoderGraph } from "../graph/decoder-graph.ts";
+import { Executor } from "../graph/executor.ts";
+import type { Plan } from "../graph/plan.ts";
+import { encodeSampling } from "../graph/sampling.ts";
+import { SymIntValues } from "../graph/symint.ts";
+import { planDecoder } from "./decoder-plans.ts";
+import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
+import type { Sampling } from "./sampling.ts";
+
+/**
+ * Steps queued before the first readback. Enough to hide the way to the CPU and back; on a software
+ * adapter, where a step costs what it computes, fewer are wasted when a text ends.
+ */
+const STEPS_IN_FLIGHT = 4;
+const STEPS_IN_FLIGHT_SOFTWARE = 2;
+
+/** What a run of tokens should do. */
+export interface DecodeRequest {
+  /** The whole context so far: at least one token. */
+  readonly prompt: readonly number[];
+  readonly sampling: Sampling;
+  /** Most tokens to produce; the context's end may come first. */
+  readonly maxTokens: number;
+  readonly signal?: AbortSignal;
+  /** Keep what the cache already holds of this prompt. Default true. */
+  readonly reuseCache?: boolean;
+}
+
+/**
+ * A decoder on the GPU: weights, KV caches, and the token loop. Position and current token live on
+ * the GPU; the CPU only queues steps and reads tokens back behind them. One request at a time.
+ */
+export class DecoderSession {
+  readonly decoder: DecoderGraph;
+  readonly plans: DecoderPlans;
+  readonly #gpu: GpuDevice;
+  readonly #constants: ConstantStore;
+  readonly #buffers: BufferSet;
+  readonly #executors = new Map<Plan, Promise<Executor>>();
+  readonly #values = new SymIntValues();
+  readonly #tokens: ReadbackRing;
+  /** Tokens whose keys and values the caches hold, from position 0. */
+  #cached: number[] = [];
+  #busy = false;
+  #disposed = false;
+
+  private constructor(gpu: GpuDevice, decoder: DecoderGraph, plans: DecoderPlans) {
+    this.#gpu = gpu;
+    this.decoder = decoder;
+    this.plans = plans;
+    this.#constants = new ConstantStore(gpu);
+    this.#buffers = new BufferSet(gpu, decoder.graph.name, this.#constants);
+    this.#tokens = new ReadbackRing(gpu, `${decoder.graph.name}.tokens`, 4);
+  }
+
+  /** Plans, allocates, streams the weights to the GPU, and compiles what a greedy answer needs. */
+  static async load(
+    gpu: GpuDevice,
+    decoder: DecoderGraph,
+    onWeights: StoreProgress,
+    onCompile: () => void,
+    signal?: AbortSignal,
+  ): Promise<DecoderSession> {
+    const plans = planDecoder(decoder, gpu.capabilities);
+    const session = new DecoderSession(gpu, decoder, plans);
+    try {
+      const all = session.#allPlans();
+      await gpu.catchOutOfMemory("allocating the cache and intermediate results", () =>
+        Promise.resolve(session.#buffers.allocate(all)),
+      );
+      const constants = new Set(all.flatMap((plan) => plan.constants));
+      await session.#constants.load([...constants], onWeights, signal);
+      onCompile();
+      await Promise.all(
+        [plans.fill, plans.prompt.greedy, plans.step.greedy].map((plan) => session.#executor(plan)),
+      );
+      signal?.throwIfAborted();
+      return session;
+    } catch (error) {
+      await session.dispose();
+      throw error;
+    }
+  }
+
+  #allPlans(): readonly Plan[] {
+    const { fill, prompt, step } = this.plans;
+    return [fill, prompt.greedy, prompt.sampled, step.greedy, step.sampled];
+  }
+
+  /** Bytes of weights, and of everything else, on the GPU. */
+  get memory(): { readonly weightBytes: number; readonly workingBytes: number } {
+    return {
+      weightBytes: this.#constants.byteLength,
+      workingBytes: this.#buffers.byteLength,
+    };
+  }
+
+  #executor(plan: Plan): Promise<Executor> {
+    let executor = this.#executors.get(plan);
+    if (executor === undefined) {
+      executor = Executor.prepare(this.#gpu, plan, this.#buffers);
+      this.#executors.set(plan, executor);
+      executor.catch(() => this.#executors.delete(plan));
+    }
+    return executor;
+  }
+
+  #check({ prompt, maxTokens }: DecodeRequest): void {
+    const { vocabularySize, contextLength } = this.decoder;
+    if (this.#disposed) throw new RequestError("generate: the model was disposed");
+    if (this.#busy) throw new RequestError("generate: another generation of this model is running");
+    if (prompt.length === 0) throw new RequestError("generate: the prompt is empty");
+    if (prompt.length > contextLength) {
+      throw new RequestError(
+        `generate: the prompt has ${prompt.length} tokens; the context holds ${contextLength}`,
+      );
+    }
+    const bad = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+    if (bad !== undefined) {
+      throw new RequestError(
+        `generate: token ${bad} is not in the vocabulary of ${vocabularySize}`,
+      );
+    }
+    if (!Number.isInteger(maxTokens) || maxTokens < 1) {
+      throw new RequestError(`generate: maxTokens is ${maxTokens}; allowed: an integer from 1`);
+    }
+  }
+
+  /**
+   * Yields the tokens that follow the prompt, as they come back from the GPU. Rejects with
+   * `RequestError` before anything is written, with the signal's reason when aborted, and with
+   * `DeviceError` when the device fails; after either the session can be used again.
+   */
+  async *decode(request: DecodeRequest): AsyncGenerator<number, void, void> {
+    this.#check(request);
+    request.signal?.throwIfAborted();
+    this.#gpu.assertUsable();
+    this.#busy = true;
+    const pending: Promise<number>[] = [];
+    try {
+      yield* this.#run(request, pending);
+    } finally {
+      // Steps queued beyond the last token that was wanted: let them finish, so that their slots
+      // are free and nothing runs when the caller disposes.
+      await Promise.allSettled(pending);
+      this.#busy = false;
+    }
+  }
+
+  async *#run(
+    { prompt, sampling, maxTokens, signal, reuseCache = true }: DecodeRequest,
+    pending: Promise<number>[],
+  ): AsyncGenerator<number, void, void> {
+    const greedy = sampling.temperature === 0;
+    const mode: SamplerMode = greedy ? "greedy" : "sampled";
+    const step = await this.#executor(this.plans.step[mode]);
+    const promptExecutor = await this.#executor(this.plans.prompt[mode]);
+    const fill = await this.#executor(this.plans.fill);
+
+    this.#writeSamplerState(prompt, sampling);
+    const kept = reuseCache ? commonPrefix(this.#cached, prompt) : 0;
+    this.#cached = prompt.slice(0, kept);
+    const chunk = this.decoder.sequenceLength.max;
+    while (prompt.length - this.#cached.length > chunk) {
+      signal?.throwIfAborted();
+      const tokens = prompt.slice(this.#cached.length, this.#cached.length + chunk);
+      this.#submitPrompt(fill, tokens);
+      this.#cached.push(...tokens);
+      // Bounds what is queued, so that an abort takes effect within a chunk.
+      await this.#gpu.idle();
+    }
+    signal?.throwIfAborted();
+    const rest = prompt.slice(this.#cached.length);
+    const first =
+      rest.length === 1
+        ? this.#submitFirstStep(step, rest[0]!)
+        : this.#submitPrompt(promptExecutor, rest, true);
+    this.#cached.push(...rest);
+    if (first === undefined) throw new Error("decoder: no token to read");
+    pending.push(first);
+
+    const limit = Math.min(maxTokens, this.decoder.contextLength - prompt.length + 1);
+    const depth = this.#gpu.capabilities.adapter.software
+      ? STEPS_IN_FLIGHT_SOFTWARE
+      : STEPS_IN_FLIGHT;
+    let queued = 1;
+    for (let produced = 0; produced < limit; produced++) {
+      while (queued < limit && pending.length < depth) {
+        pending.push(this.#submitStep(step, prompt.length + queued - 1));
+        queued += 1;
+      }
+      const next = pending[0];
+      if (next === undefined) throw new Error("decoder: nothing is queued");
+      const token = await next;
+      pending.shift();
+      yield token;
+      // Its keys and values are computed by the step that follows it.
+      if (produced + 1 < queued) this.#cached.push(token);
+      signal?.throwIfAborted();
+    }
+  }
+
+  #writeSamplerState(prompt: readonly number[], sampling: Sampling): void {
+    const { state } = this.plans;
+    const seen = new Uint32Array(Math.ceil(this.decoder.vocabularySize / 32));
+    for (const id of prompt) seen[id >>> 5]! |= 1 << (id & 31);
+    const { queue } = this.#gpu;
+    queue.writeBuffer(this.#buffers.tensor(state.seen), 0, seen);
+    queue.writeBuffer(this.#buffers.tensor(state.sampling), 0, encodeSampling(sampling));
+  }
+
+  #writePosition(position: number): void {
+    const buffer = this.#buffers.tensor(this.decoder.inputPos);
+    this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array([position]));
+    this.#values.set(this.decoder.position, position);
+  }
+
+  /** Runs prompt tokens from the cache's end; with `sample`, the token that follows is read back. */
+  #submitPrompt(
+    executor: Executor,
+    tokens: readonly number[],
+    sample = false,
+  ): Promise<number> | undefined {
+    this.#writePosition(this.#cached.length);
+    this.#values.set(this.decoder.sequenceLength, tokens.length);
+    const buffer = this.#buffers.tensor(this.decoder.tokens);
+    this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array(tokens));
+    return this.#submit(executor, sample);
+  }
+
+  #submitFirstStep(executor: Executor, token: number): Promise<number> | undefined {
+    this.#writePosition(this.#cached.length);
+    const buffer = this.#buffers.tensor(this.plans.state.token);
+    this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array([token]));
+    return this.#submit(executor, true);
+  }
+
+  /** Runs one step; the GPU has advanced the position itself, `position` says where it is. */
+  #submitStep(executor: Executor, position: number): Promise<number> {
+    this.#values.set(this.decoder.position, position);
+    const token = this.#submit(executor, true);
+    if (token === undefined) throw new Error("decoder: no token to read");
+    return token;
+  }
+
+  #submit(executor: Executor, sample: boolean): Promise<number> | undefined {
+    this.#gpu.assertUsable();
+    executor.update(this.#values);
+    const encoder = this.#gpu.device.createCommandEncoder({ label: executor.plan.name });
+    const pass = encoder.beginComputePass({ label: executor.plan.name });
+    executor.encode(pass);
+    pass.end();
+    let readback: Readback | undefined;
+    if (sample) {
+      const token = this.#buffers.tensor(this.plans.state.token);
+      readback = this.#tokens.copy(encoder, token, 0, 4);
+    }
+    this.#gpu.queue.submit([encoder.finish()]);
+    const token = readback?.read().then((bytes) => new Int32Array(bytes)[0]!);
+    // Awaited in order; a failure meanwhile must not count as unhandled.
+    token?.catch(() => {});
+    return token;
+  }
+
+  /** The logits of the last run, f32 [V]: for tests and evaluation. */
+  async readLogits(): Promise<Float32Array> {
+    const bytes = 4 * this.decoder.vocabularySize;
+    const ring = new ReadbackRing(this.#gpu, "logits", bytes);
+    try {
+      const encoder = this.#gpu.device.createCommandEncoder({ label: "read logits" });
+      const buffer = this.#buffers.tensor(this.plans.logits);
+      const readback = ring.copy(encoder, buffer, 0, bytes);
+      this.#gpu.queue.submit([encoder.finish()]);
+      return new Float32Array(await readback.read());
+    } finally {
+      ring.dispose();
+    }
+  }
+
+  /** Frees everything on the GPU. A running generation fails. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const executors = await Promise.allSettled(this.#executors.values());
+    if (this.#gpu.lost === undefined) {
+      await this.#gpu.idle().catch((error: unknown) => {
+        if (!(error instanceof DeviceError)) throw error;
+      });
+    }
+    for (const executor of executors) {
+      if (executor.status === "fulfilled") executor.value.dispose();
+    }
+    this.#tokens.dispose();
+    this.#buffers.dispose();
+    this.#constants.dispose();
+  }
+}
+
+/**
+ * How much of `prompt` the cache already holds. At least the last token is always run again,
+ * because its logits are wanted.
+ */
+function commonPrefix(cached: readonly number[], prompt: readonly number[]): number {
+  let length = 0;
+  const most = Math.min(cached.length, prompt.length - 1);
+  while (length < most && cached[length] === prompt[length]) length += 1;
+  return length;
+}

@@ -1,0 +1,165 @@
+import type { GpuDevice } from "../gpu/device.ts";
+import type { CompiledKernel } from "../gpu/pipeline-cache.ts";
+import { UniformArena } from "../gpu/uniform-arena.ts";
+import { encodeParams } from "../gpu/wgsl.ts";
+import type { BufferSet } from "./buffer-set.ts";
+import type { Grid } from "../gpu/kernel.ts";
+import type { BufferReference, Plan, PlannedDispatch } from "./plan.ts";
+import type { SymIntRoot, SymIntValues } from "./symint.ts";
+
+/** A dispatch with everything that never changes made, and what follows the live sizes. */
+interface PreparedDispatch {
+  readonly planned: PlannedDispatch;
+  readonly compiled: CompiledKernel;
+  readonly bindGroup: GPUBindGroup;
+  /** Slot in the uniform arena, and its bytes; none without a Params struct. */
+  readonly uniformSlot: number;
+  readonly uniformBytes: number;
+  grid: Grid;
+  /** Roots that grid and uniforms were computed from. */
+  reads: ReadonlySet<SymIntRoot> | undefined;
+}
+
+/** Called with every dispatch that is encoded, in order; for profiles and tests. */
+export type DispatchObserver = (dispatch: PlannedDispatch, grid: Grid, index: number) => void;
+
+/**
+ * Runs a plan: compiles and binds once, then only encodes. Several executors may share buffers
+ * (constants, state) through one {@link BufferSet}.
+ */
+export class Executor {
+  readonly plan: Plan;
+  readonly #dispatches: readonly PreparedDispatch[];
+  readonly #uniforms: UniformArena;
+  readonly #ints: readonly IntBuffer[];
+  readonly #gpu: GpuDevice;
+  /** Values that the dispatches' grids and uniforms were last computed with. */
+  readonly #seen = new Map<SymIntRoot, number>();
+
+  private constructor(
+    gpu: GpuDevice,
+    plan: Plan,
+    dispatches: readonly PreparedDispatch[],
+    uniforms: UniformArena,
+    ints: readonly IntBuffer[],
+  ) {
+    this.#gpu = gpu;
+    this.plan = plan;
+    this.#dispatches = dispatches;
+    this.#uniforms = uniforms;
+    this.#ints = ints;
+  }
+
+  /** Compiles every kernel of the plan, in parallel, and makes its bind groups. */
+  static async prepare(gpu: GpuDevice, plan: Plan, buffers: BufferSet): Promise<Executor> {
+    const compiled = await Promise.all(
+      plan.dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)),
+    );
+    gpu.assertUsable();
+    const uniforms = new UniformArena(gpu, `${plan.name}.params`, plan.dispatches.length);
+    const ints: IntBuffer[] = [];
+    const resolve = (reference: BufferReference): GPUBufferBinding => {
+      if (reference.kind !== "int") return buffers.resolve(reference, plan);
+      let int = ints.find(({ value }) => value === reference.value);
+      if (int === undefined) {
+        const buffer = gpu.createStorageBuffer(`${plan.name}.int${ints.length}`, 4);
+        int = { value: reference.value, buffer, written: undefined };
+        ints.push(int);
+      }
+      return { buffer: int.buffer };
+    };
+    const dispatches = plan.dispatches.map((planned, slot): PreparedDispatch => {
+      const { kernel } = planned;
+      const uniformBytes = 4 * kernel.params.length;
+      const kernelPipeline = compiled[slot]!;
+      const bindGroup = gpu.device.createBindGroup({
+        label: planned.label,
+        layout: kernelPipeline.layout,
+        entries: kernel.bindings.map(({ binding, name, type }) => {
+          if (type === "uniform") {
+            return { binding, resource: uniforms.binding(slot, uniformBytes) };
+          }
+          const reference = planned.bindings[name];
+          if (reference === undefined) throw new Error(`${kernel.label}: "${name}" is not bound`);
+          return { binding, resource: resolve(reference) };
+        }),
+      });
+      return {
+        planned,
+        compiled: kernelPipeline,
+        bindGroup,
+        uniformSlot: slot,
+        uniformBytes,
+        grid: [0, 0, 0],
+        reads: undefined,
+      };
+    });
+    return new Executor(gpu, plan, dispatches, uniforms, ints);
+  }
+
+  /**
+   * Brings grids and uniforms up to date with `values`. Only dispatches that depend on a value that
+   * changed are computed anew. Must be followed by a submit before the next call.
+   */
+  update(values: SymIntValues): void {
+    const changed = new Set<SymIntRoot>();
+    for (const [root, value] of this.#seen) {
+      const now = values.get(root);
+      if (now !== value) {
+        changed.add(root);
+        this.#seen.set(root, now);
+      }
+    }
+    for (const dispatch of this.#dispatches) {
+      if (dispatch.reads !== undefined && ![...dispatch.reads].some((root) => changed.has(root)))
+        continue;
+      this.#updateDispatch(dispatch, values);
+    }
+    this.#uniforms.flush();
+    for (const int of this.#ints) {
+      const value = values.get(int.value);
+      if (value === int.written) continue;
+      int.written = value;
+      this.#gpu.queue.writeBuffer(int.buffer, 0, new Int32Array([value]));
+    }
+  }
+
+  #updateDispatch(dispatch: PreparedDispatch, values: SymIntValues): void {
+    const { planned, uniformSlot, uniformBytes } = dispatch;
+    const { result: live, reads } = values.trackReads(() => planned.live(values));
+    dispatch.reads = reads;
+    for (const root of reads) this.#seen.set(root, values.get(root));
+    dispatch.grid = planned.grid(live);
+    if (uniformBytes === 0) return;
+    const params = planned.params(live);
+    this.#uniforms.update(uniformSlot, uniformBytes, (target) =>
+      encodeParams(planned.kernel.params, params, target),
+    );
+  }
+
+  /** Encodes the plan's dispatches into a compute pass. Call {@link update} first. */
+  encode(pass: GPUComputePassEncoder, observe?: DispatchObserver): void {
+    let current: GPUComputePipeline | undefined;
+    this.#dispatches.forEach(({ planned, compiled, bindGroup, grid }, index) => {
+      if (compiled.pipeline !== current) {
+        current = compiled.pipeline;
+        pass.setPipeline(current);
+      }
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...grid);
+      observe?.(planned, grid, index);
+    });
+  }
+
+  dispose(): void {
+    this.#uniforms.dispose();
+    for (const { buffer } of this.#ints) this.#gpu.destroyBuffer(buffer);
+  }
+}
+
+/** An integer the CPU writes for kernels that read it live. */
+interface IntBuffer {
+  readonly value: Parameters<SymIntValues["get"]>[0];
+  readonly buffer: GPUBuffer;
+  written: number | undefined;
+}

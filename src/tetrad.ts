@@ -1,0 +1,90 @@
+import type { LoadOptions, ModelLocation, TetradOptions } from "./api.ts";
+import type { ByteSource } from "./byte-source.ts";
+import type { Capabilities } from "./gpu/capabilities.ts";
+import { adapterName } from "./gpu/capabilities.ts";
+import { GpuDevice } from "./gpu/device.ts";
+import type { DeviceError } from "./errors.ts";
+import { loadModel } from "./load-model.ts";
+import type { Model } from "./model.ts";
+
+/** What an environment provides: a GPU and bytes by range. */
+export interface Platform {
+  findGpu(options: TetradOptions): Promise<{ readonly gpu: GPU; readonly adapter: GPUAdapter }>;
+  openSource(location: ModelLocation, signal?: AbortSignal): Promise<ByteSource>;
+  /** WGSL language features, for a device that the caller brought. */
+  wgslFeatures(): ReadonlySet<string>;
+}
+
+/** A GPU and the models on it. Made by `Tetrad.create`. */
+export class TetradRuntime {
+  readonly #gpu: GpuDevice;
+  readonly #platform: Platform;
+  readonly #onWarning: (message: string) => void;
+  readonly #models = new Set<Model>();
+
+  protected constructor(gpu: GpuDevice, platform: Platform, options: TetradOptions) {
+    this.#gpu = gpu;
+    this.#platform = platform;
+    this.#onWarning = options.onWarning ?? (() => {});
+  }
+
+  /** Finds a device, or takes the caller's. */
+  protected static async acquire(platform: Platform, options: TetradOptions): Promise<GpuDevice> {
+    const deviceOptions = options.restrict === undefined ? {} : { restrict: options.restrict };
+    if (options.device !== undefined) {
+      return GpuDevice.fromDevice(options.device, platform.wgslFeatures(), deviceOptions);
+    }
+    const { gpu, adapter } = await platform.findGpu(options);
+    return GpuDevice.fromAdapter(adapter, gpu.wgslLanguageFeatures, deviceOptions);
+  }
+
+  /** What the device can do. */
+  get capabilities(): Capabilities {
+    return this.#gpu.capabilities;
+  }
+
+  /** The GPU, as its driver calls it. */
+  get adapterName(): string {
+    return adapterName(this.#gpu.capabilities.adapter);
+  }
+
+  /** Calls `listener` when the device is lost: models on it are gone. Returns how to stop. */
+  onLost(listener: (error: DeviceError) => void): () => void {
+    return this.#gpu.onLost(listener);
+  }
+
+  /**
+   * Loads a model: reads its metadata, streams the weights to the GPU, compiles the kernels. Rejects
+   * with `FormatError`, `UnsupportedError`, `RequestError` or `DeviceError`, or the signal's reason;
+   * nothing then stays on the GPU.
+   */
+  async load(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
+    const { signal } = options;
+    const source = await this.#platform.openSource(location, signal);
+    const tokenizer =
+      options.tokenizer === undefined
+        ? undefined
+        : await this.#platform.openSource(options.tokenizer, signal);
+    try {
+      const model = await loadModel(this.#gpu, source, tokenizer, options, (disposed) =>
+        this.#models.delete(disposed),
+      );
+      this.#models.add(model);
+      for (const warning of model.warnings) this.#onWarning(warning);
+      return model;
+    } finally {
+      await source.close();
+      await tokenizer?.close();
+    }
+  }
+
+  /** Disposes every model and the device, unless the caller brought it. */
+  async dispose(): Promise<void> {
+    for (const model of [...this.#models]) await model.dispose();
+    await this.#gpu.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
