@@ -55,7 +55,10 @@ class Fields {
 
   id(name: string, size: number): number | undefined {
     const value = this.#metadata.get(KEY + name);
-    return value === undefined ? undefined : checkId(`gguf: ${KEY}${name}`, value, size);
+    if (value === undefined) return undefined;
+    // 64-bit integers may come as bigint.
+    const id = typeof value === "bigint" ? Number(value) : value;
+    return checkId(`gguf: ${KEY}${name}`, id, size);
   }
 
   strings(name: string): readonly string[] | undefined {
@@ -77,11 +80,13 @@ class Fields {
       throw new FormatError(
         `gguf: ${KEY}${name} has ${numbers.length} values for ${length} tokens`,
       );
-    for (let i = 0; i < length; i++)
-      if (typeof numbers[i] !== "number" || Number.isNaN(numbers[i]))
+    for (let i = 0; i < length; i++) {
+      const number = numbers[i];
+      if (typeof number !== "number" || Number.isNaN(number))
         throw new FormatError(
-          `gguf: ${KEY}${name}[${i}] is ${String(numbers[i])}; expected a number`,
+          `gguf: ${KEY}${name}[${i}] is ${typeof number === "number" ? "NaN" : `a ${typeof number}`}; expected a number`,
         );
+    }
     return numbers as ArrayLike<number>;
   }
 }

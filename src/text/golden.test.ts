@@ -5,9 +5,12 @@
  */
 import { describe, expect, it } from "vitest";
 import byteLevel from "../../tests/fixtures/text/byte-level.json" with { type: "json" };
+import stages from "../../tests/fixtures/text/stages.json" with { type: "json" };
 import sentencePiece from "../../tests/fixtures/text/sentencepiece.json" with { type: "json" };
 import { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 import { tokenizerFromJson } from "./json-tokenizer.ts";
+import { splitBy } from "./split.ts";
+import type { SplitBehavior } from "./split.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 type Golden = readonly [text: string, ids: readonly number[]];
@@ -132,3 +135,29 @@ describe("SentencePiece BPE", () => {
     expectIds(tokenizer, golden.special as unknown as Golden[], { parseSpecial: true });
   });
 });
+
+describe("stages of tokenizer.json", () => {
+  it("splits as the reference, by behaviour", () => {
+    for (const [text, behavior, invert, pieces] of stages.splits as unknown as Split[])
+      expect([behavior, invert, splitBy({ Regex: "-" }, behavior, invert)(text, true)]).toEqual([
+        behavior,
+        invert,
+        pieces,
+      ]);
+  });
+
+  it("finds added tokens as the reference: trimmed, normalised, the longest", () => {
+    const { vocab: _vocab, merges: _merges, ...model } = stages.added.tokenizer.model;
+    const tokenizer = tokenizerFromJson({
+      ...stages.added.tokenizer,
+      model: {
+        ...model,
+        vocab: Object.fromEntries(byteLevel.tokens.map((token, id) => [token, id])),
+        merges: byteLevel.merges,
+      },
+    });
+    expectIds(tokenizer, stages.added.cases as unknown as Golden[]);
+  });
+});
+
+type Split = readonly [text: string, behavior: SplitBehavior, invert: boolean, pieces: string[]];

@@ -7,7 +7,7 @@ import { parseMerges } from "./merge-table.ts";
 import { byteLevelModel, characterModel, Fallback } from "./models.ts";
 import type { TokenModel } from "./models.ts";
 import { byteLevelBytes, sentencePieceBytes } from "./token-bytes.ts";
-import { checkId, correctKinds, textIds, TokenKind, turnEnds } from "./token-table.ts";
+import { checkId, correctKinds, isId, textIds, TokenKind, turnEnds } from "./token-table.ts";
 import type { TokenTable } from "./token-table.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
@@ -27,7 +27,8 @@ function readVocabulary(file: JsonObject, model: JsonObject): Vocabulary {
   const normal = model.required("vocab", model.object("vocab")).entries();
   const entries = file.objects("added_tokens").map((entry) => readAddedToken(entry));
   for (const [text, id] of normal) {
-    const at = checkId(`${model.where}.vocab[${JSON.stringify(text)}]`, id, MAX_TOKENS);
+    // Messages are only spelled out for ids that are wrong: there may be 262,144 others.
+    const at = isId(id, MAX_TOKENS) ? id : checkId(`${model.where}.vocab.${text}`, id, MAX_TOKENS);
     if (texts[at] !== undefined)
       throw new FormatError(
         `${model.where}.vocab: ${JSON.stringify(texts[at])} and ${JSON.stringify(text)} share id ${at}`,

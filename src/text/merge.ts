@@ -66,8 +66,12 @@ class Word {
     const count = symbols.length;
     this.#rule = rule;
     this.#symbols = Int32Array.from(symbols);
-    this.#previous = Int32Array.from({ length: count }, (_, i) => i - 1);
-    this.#next = Int32Array.from({ length: count }, (_, i) => (i + 1 < count ? i + 1 : -1));
+    this.#previous = new Int32Array(count);
+    this.#next = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      this.#previous[i] = i - 1;
+      this.#next[i] = i + 1 < count ? i + 1 : -1;
+    }
     this.#ranks = new Int32Array(count);
     for (let i = 0; i < count; i++) this.#rankPair(i);
   }

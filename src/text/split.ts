@@ -34,7 +34,7 @@ function runs(text: string, pattern: RegExp): Run[] {
   return found;
 }
 
-/** Joins each match to the run before it, and a run to the match before it where `contiguous`. */
+/** Joins each match to a neighbour, or like to like, as `behavior` says. */
 function joinRuns(found: readonly Run[], behavior: SplitBehavior): Run[] {
   const joined: Run[] = [];
   for (const run of found) {
@@ -45,12 +45,12 @@ function joinRuns(found: readonly Run[], behavior: SplitBehavior): Run[] {
         ? run.isMatch && !last.isMatch
         : behavior === "MergedWithNext"
           ? last.isMatch && !run.isMatch
-          : run.isMatch && last.isMatch);
-    // What a match joined counts as a match, so that nothing more joins it.
+          : run.isMatch === last.isMatch);
+    // A match joins one run only: what it made takes no more.
     if (joins)
       joined[joined.length - 1] = {
         text: last.text + run.text,
-        isMatch: behavior !== "MergedWithNext",
+        isMatch: run.isMatch,
       };
     else joined.push(run);
   }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import tokenizerJson from "../../tests/fixtures/stories-14m/tokenizer.json" with { type: "json" };
+import { TetradError } from "../errors.ts";
 import { ggufMetadata } from "../../tests/support/gguf-metadata.ts";
 import { byteAlphabet } from "./byte-alphabet.ts";
 import { tokenizerFromGguf } from "./gguf-tokenizer.ts";
@@ -169,6 +170,41 @@ describe("malformed metadata", () => {
     ["add_bos_token", 1, "FormatError"],
   ])("rejects %s = %j with %s", (key, value, name) => {
     expect(broken(key, value)).toThrow(expect.objectContaining({ name }));
+  });
+
+  it("ends in a tokenizer or in an error of ours, whatever a value is", () => {
+    const keys = [...metadata.keys()].filter((key) => key.startsWith("tokenizer."));
+    const small = new Map([
+      ...metadata,
+      ["tokenizer.ggml.tokens", ["a", "b", "ab", "<|eot_id|>"]],
+      ["tokenizer.ggml.token_type", [1, 1, 1, 3]],
+      ["tokenizer.ggml.merges", ["a b"]],
+      ["tokenizer.ggml.bos_token_id", 3],
+      ["tokenizer.ggml.eos_token_id", 3],
+      ["tokenizer.ggml.scores", [0, 1, 2, 3]],
+    ]);
+    const value = fc.oneof(
+      fc.anything(),
+      fc.constantFrom("llama", "gpt2"),
+      fc.array(fc.constantFrom("a", "b", "ab", "a b", " a", ""), { maxLength: 5 }),
+      fc.array(fc.integer({ min: -1, max: 7 }), { maxLength: 5 }),
+    );
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...keys, "tokenizer.ggml.scores"),
+        value,
+        anyText,
+        (key, v, text) => {
+          try {
+            const tokenizer = tokenizerFromGguf(new Map([...small, [key, v]]));
+            tokenizer.decode(tokenizer.encode(text));
+          } catch (error) {
+            expect(error).toBeInstanceOf(TetradError);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
   });
 
   it("needs scores and byte tokens for SentencePiece", () => {

@@ -97,9 +97,14 @@ export function textIds(table: TokenTable, accept: (kind: number) => boolean): M
   return ids;
 }
 
-/** Checks that `id` is in the vocabulary. */
+/** Whether `id` is in a vocabulary of `size`. */
+export function isId(id: unknown, size: number): id is number {
+  return typeof id === "number" && Number.isInteger(id) && id >= 0 && id < size;
+}
+
+/** Checks that `id` is in a vocabulary of `size`; returns it. */
 export function checkId(where: string, id: unknown, size: number): number {
-  if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= size)
-    throw new FormatError(`${where} is ${String(id)}; expected a token id below ${size}`);
-  return id;
+  if (isId(id, size)) return id;
+  const shown = typeof id === "number" ? id : `a ${typeof id}`;
+  throw new FormatError(`${where} is ${shown}; expected a token id below ${size}`);
 }

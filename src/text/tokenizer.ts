@@ -64,7 +64,8 @@ export class Tokenizer {
   /** Encoding put a space before the text, which decoding takes away. */
   readonly stripsLeadingSpace: boolean;
   readonly #parts: TokenizerParts;
-  readonly #ids = new Map<string, number>();
+  /** Made when first asked for: a quarter of a million entries that encoding does not need. */
+  #ids: Map<string, number> | undefined;
   /** By what is looked for: [as written, once normalised]. */
   readonly #withSpecial: readonly [AddedTokenSplitter, AddedTokenSplitter];
   readonly #withoutSpecial: readonly [AddedTokenSplitter, AddedTokenSplitter];
@@ -77,10 +78,6 @@ export class Tokenizer {
     this.endIds = parts.endIds;
     this.chatTemplate = parts.chatTemplate;
     this.stripsLeadingSpace = parts.stripsLeadingSpace;
-    parts.table.texts.forEach((text, id) => {
-      // A special token's text is its own; of other equal texts the first counts.
-      if (!this.#ids.has(text) || this.isSpecial(id)) this.#ids.set(text, id);
-    });
     const ordinary = (tokens: readonly AddedToken[]): AddedToken[] =>
       tokens.filter(({ id }) => !this.isSpecial(id));
     const splitters = (
@@ -150,7 +147,17 @@ export class Tokenizer {
 
   /** The token with exactly this text in the vocabulary (as written there, `Ġthe`). */
   idOf(text: string): number | undefined {
+    this.#ids ??= this.#readIds();
     return this.#ids.get(text);
+  }
+
+  #readIds(): Map<string, number> {
+    const ids = new Map<string, number>();
+    this.#parts.table.texts.forEach((text, id) => {
+      // A special token's text is its own; of other equal texts the first counts.
+      if (!ids.has(text) || this.isSpecial(id)) ids.set(text, id);
+    });
+    return ids;
   }
 
   /** A token's text in the vocabulary. */
