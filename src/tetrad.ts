@@ -80,7 +80,8 @@ export class TetradRuntime {
 
   /** Disposes every model and the device, unless the caller brought it. */
   async dispose(): Promise<void> {
-    for (const model of [...this.#models]) await model.dispose();
+    // Disposing takes the model out of the set, which iteration allows.
+    for (const model of this.#models) await model.dispose();
     await this.#gpu.dispose();
   }
 

@@ -171,7 +171,7 @@ export class DecoderSession {
     while (prompt.length - this.#cached.length > chunk) {
       signal?.throwIfAborted();
       const tokens = prompt.slice(this.#cached.length, this.#cached.length + chunk);
-      this.#submitPrompt(fill, tokens);
+      void this.#submitPrompt(fill, tokens);
       this.#cached.push(...tokens);
       // Bounds what is queued, so that an abort takes effect within a chunk.
       await this.#gpu.idle();
@@ -199,7 +199,7 @@ export class DecoderSession {
       const next = pending[0];
       if (next === undefined) throw new Error("decoder: nothing is queued");
       const token = await next;
-      pending.shift();
+      void pending.shift();
       yield token;
       // Its keys and values are computed by the step that follows it.
       if (produced + 1 < queued) this.#cached.push(token);

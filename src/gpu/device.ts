@@ -51,14 +51,16 @@ export class GpuDevice {
     this.capabilities = capabilities;
     this.pipelines = new PipelineCache(device);
     this.#owned = owned;
-    void device.lost.then((info) => {
-      this.#lost = new DeviceError(
-        "lost",
-        `gpu: the device was lost (${info.reason || "unknown"})` +
-          (info.message ? `: ${info.message}` : ""),
-      );
-      for (const listener of this.#lossListeners) listener(this.#lost);
-    });
+    void this.#watchLoss();
+  }
+
+  async #watchLoss(): Promise<void> {
+    const { reason, message } = await this.device.lost;
+    this.#lost = new DeviceError(
+      "lost",
+      `gpu: the device was lost (${reason || "unknown"})${message ? `: ${message}` : ""}`,
+    );
+    for (const listener of this.#lossListeners) listener(this.#lost);
   }
 
   /** Asks `gpu` for an adapter and a device with everything this library can use. */

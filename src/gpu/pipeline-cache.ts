@@ -28,7 +28,7 @@ export class PipelineCache {
 
   /** Compiles `kernel`, or returns what an equal kernel compiled to. */
   get(kernel: Kernel): Promise<CompiledKernel> {
-    const key = JSON.stringify([kernel.source, Object.entries(kernel.overrides).sort()]);
+    const key = JSON.stringify([kernel.source, kernel.overrides]);
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {
       compiled = this.#compile(kernel);

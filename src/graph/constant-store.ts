@@ -157,6 +157,7 @@ export class ConstantStore {
   }
 
   dispose(): void {
-    for (const source of [...this.#buffers.keys()]) this.#free(source);
+    // Deleting while iterating a map is well defined.
+    for (const source of this.#buffers.keys()) this.#free(source);
   }
 }

@@ -25,7 +25,7 @@ export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
       const [la, lb] = [lifetimes[a]!, lifetimes[b]!];
       return la.first - lb.first || lb.bytes - la.bytes || a - b;
     });
-  const slotOf = new Array<number>(lifetimes.length).fill(-1);
+  const slotOf = lifetimes.map(() => -1);
   const slotBytes: number[] = [];
   const busyUntil: number[] = [];
   for (const index of order) {

@@ -59,7 +59,7 @@ function apply(operator: SymIntExpression["operator"], a: number, b: number): nu
       if (b === 0) throw new RequestError("symint: division by zero");
       return Math.floor(a / b);
     default:
-      throw new Error(`symint: ${operator satisfies never}`);
+      throw new Error(`symint: ${String(operator satisfies never)}`);
   }
 }
 

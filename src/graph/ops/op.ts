@@ -116,7 +116,7 @@ export class ArgumentReader {
     if (!Array.isArray(value) || !value.every((item) => isTensor(item))) {
       throw this.#wrong(index, "a list of tensors");
     }
-    return value as Tensor[];
+    return value;
   }
 
   /** An integer that may be symbolic. Integral floats pass: exporters merge 1 and 1.0. */

@@ -27,7 +27,7 @@ function checkPlanes(
   );
   args.check(
     fixedDim(scales, 0) === N && fixedDim(scales, 1) === K / group,
-    () => `scales are [${scales.dims.join(", ")}], must be [${N}, ${K / group}]`,
+    () => `scales are [${scales.dims.map(maxOf).join(", ")}], must be [${N}, ${K / group}]`,
   );
 }
 

@@ -30,8 +30,28 @@ export async function runRoute<Live>(
   live: Live,
   read: readonly string[],
 ): Promise<Record<string, ArrayBuffer>> {
+  gpu.device.pushErrorScope("validation");
+  let contents: Record<string, ArrayBuffer> = {};
+  let failure: unknown;
+  try {
+    contents = await execute(gpu, route, operands, live, read);
+  } catch (error) {
+    failure = error;
+  }
+  const error = await gpu.device.popErrorScope();
+  if (error !== null) throw new Error(`${route.name}: ${error.message}`, { cause: failure });
+  if (failure !== undefined) throw failure;
+  return contents;
+}
+
+async function execute<Live>(
+  gpu: GpuDevice,
+  route: Route<Live>,
+  operands: Readonly<Record<string, Operand>>,
+  live: Live,
+  read: readonly string[],
+): Promise<Record<string, ArrayBuffer>> {
   const { device, queue } = gpu;
-  device.pushErrorScope("validation");
   const buffers = new Map<string, GPUBuffer>();
   const made: GPUBuffer[] = [];
   const upload = (name: string, bytes: Uint8Array<ArrayBuffer>) => {
@@ -99,8 +119,6 @@ export async function runRoute<Live>(
     }
     return contents;
   } finally {
-    const error = await device.popErrorScope();
     for (const buffer of made) gpu.destroyBuffer(buffer);
-    if (error !== null) throw new Error(`${route.name}: ${error.message}`);
   }
 }

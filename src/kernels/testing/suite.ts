@@ -90,7 +90,7 @@ function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): ArrayLike<num
     case "u8":
       return new Uint8Array(bytes);
     default:
-      throw new Error(`unknown type ${type satisfies never}`);
+      throw new Error(`unknown type ${String(type satisfies never)}`);
   }
 }
 
