@@ -35,10 +35,10 @@ fn combine(a: Value, b: Value, alpha: f32) -> Value {
 }
 
 // ⌊a / b⌋. A division may be off by a few ulps, which matters where it is nearly an integer: the
-// remainder, exact by fma, decides.
+// remainder decides.
 fn floor_quotient(a: f32, b: f32) -> f32 {
   var quotient = floor(a / b);
-  let remainder = fma(-quotient, b, a) * sign(b);
+  let remainder = (a - quotient * b) * sign(b);
   if (remainder < 0.0) {
     quotient -= 1.0;
   } else if (remainder >= abs(b)) {

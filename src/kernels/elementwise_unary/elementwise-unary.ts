@@ -10,6 +10,7 @@ import {
   isFloat,
   wordGrid,
 } from "../shared/element-type.ts";
+import roundHalfEven from "../shared/round-half-even.wgsl";
 import sigmoid from "../shared/sigmoid.wgsl";
 import signedPower from "../shared/signed-power.wgsl";
 import source from "./elementwise-unary.wgsl";
@@ -89,7 +90,7 @@ export function elementwiseUnary(
     label: `${op}_${type}`,
     parts: [
       ...elementParts(type),
-      ...(isFloat(type) ? [sigmoid, signedPower, floatOps] : [integerOps]),
+      ...(isFloat(type) ? [sigmoid, signedPower, roundHalfEven, floatOps] : [integerOps]),
       source,
     ],
     constants: { ELEMENT: elementConstant(type), OP: op.toUpperCase() },

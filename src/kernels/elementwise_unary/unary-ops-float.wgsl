@@ -1,5 +1,5 @@
-// Operations of elementwise_unary on floats. With shared/element-float.wgsl, shared/sigmoid.wgsl and
-// shared/signed-power.wgsl.
+// Operations of elementwise_unary on floats. With shared/element-float.wgsl, shared/sigmoid.wgsl,
+// shared/signed-power.wgsl and shared/round-half-even.wgsl.
 const SIGMOID: u32 = 0u;
 const SILU: u32 = 1u;
 const RELU: u32 = 2u;
@@ -57,7 +57,7 @@ fn apply(x: Value, first: f32, second: f32) -> Value {
       return precise_sine(x, 1);
     }
     case ROUND: {
-      return round(x);
+      return round_half_even(x);
     }
     case GELU_ERF: {
       return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
@@ -90,14 +90,12 @@ fn bounded_tanh(x: f32) -> f32 {
 }
 
 // sin(x + quarters · π/2). WGSL bounds the error of its own sin and cos only by 2^-11; these are
-// polynomials for −π/4 … π/4 after taking off the nearest multiple of π/2 (in three parts).
+// polynomials for −π/4 … π/4 after taking off the nearest multiple of π/2, in
+// three parts whose first products are exact (fma need not be fused).
 fn precise_sine(x: f32, quarters: i32) -> f32 {
   let turns = round(x * 0.63661977236758134);
-  let reduced = fma(
-    -turns,
-    1.2154201256553420e-10,
-    fma(-turns, 7.5497899548918821e-8, fma(-turns, 1.5707962512969971, x)),
-  );
+  let reduced =
+    ((x - turns * 1.5703125) - turns * 4.837512969970703e-4) - turns * 7.549789954891882e-8;
   let square = reduced * reduced;
   let sine = fma(
     reduced * square,
