@@ -8,7 +8,7 @@ import { byteAlphabet } from "./byte-alphabet.ts";
 import { tokenizerFromGguf } from "./gguf-tokenizer.ts";
 import { tokenizerFromJson } from "./json-tokenizer.ts";
 import { StreamingDetokenizer } from "./streaming-detokenizer.ts";
-import { TokenKind } from "./token-table.ts";
+import { TokenKind, turnEnds } from "./token-table.ts";
 
 const MODEL = new URL("../../models/stories-14m/", import.meta.url);
 const metadata = ggufMetadata(readFileSync(new URL("stories-14m-q4_0.gguf", MODEL)));
@@ -86,6 +86,24 @@ describe("the embedded model's tokenizer", () => {
         expect(fromJson.encode(text)).toEqual(fromGguf.encode(text));
       }),
     );
+  });
+
+  it("treats turn markers as control tokens even where the file calls them ordinary", () => {
+    const ordinary = tokenizerFromGguf(
+      new Map([
+        ...metadata,
+        ["tokenizer.ggml.token_type", Int32Array.from({ length: 4096 }, () => 1)],
+      ]),
+    );
+    expect(ordinary.isSpecial(4092)).toBe(true);
+    expect(ordinary.endIds.has(4092)).toBe(true);
+    expect(ordinary.isSpecial(4093)).toBe(false);
+  });
+
+  it("does not end a turn at <|end|> where <|return|> does", () => {
+    const kinds = Uint8Array.of(TokenKind.control, TokenKind.control, TokenKind.normal);
+    expect([...turnEnds({ texts: ["<|end|>", "<|return|>", "</s>"], kinds }, [])]).toEqual([1]);
+    expect([...turnEnds({ texts: ["<|end|>", "x", "</s>"], kinds }, [2])]).toEqual([2, 0]);
   });
 
   it("makes special tokens of their text only when asked", () => {
