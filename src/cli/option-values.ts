@@ -1,0 +1,35 @@
+import { InvalidArgumentError } from "commander";
+
+export interface NumberRange {
+  readonly min?: number;
+  readonly max?: number;
+  /** An exclusive lower bound. */
+  readonly above?: number;
+  readonly integer?: boolean;
+}
+
+/** A parser for an option's number, which says what is allowed where the value is not. */
+export function numberOption({ min, max, above, integer }: NumberRange): (text: string) => number {
+  const bounds = [
+    min === undefined ? "" : `at least ${min}`,
+    above === undefined ? "" : `above ${above}`,
+    max === undefined ? "" : `at most ${max}`,
+  ].filter((bound) => bound !== "");
+  const allowed = [integer === true ? "a whole number" : "a number", ...bounds].join(", ");
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    const fits =
+      Number.isFinite(value) &&
+      (integer !== true || Number.isSafeInteger(value)) &&
+      value >= (min ?? -Infinity) &&
+      value <= (max ?? Infinity) &&
+      value > (above ?? -Infinity);
+    if (!fits) throw new InvalidArgumentError(`It must be ${allowed}.`);
+    return value;
+  };
+}
+
+/** Collects the values of an option that may be given many times. */
+export function repeatable(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, text];
+}
