@@ -6,7 +6,7 @@ const MAX_MERGES = 2 ** 21 - 1;
 
 /**
  * A list of merges as a hash table from two token ids to the merge's index. Open addressing over
- * typed arrays: 280,000 merges take 7 MB and well under 0.1 s, where a `Map` of strings takes 1.5 s.
+ * typed arrays: 280,000 merges take 7 MB, and none of them a string.
  */
 export class MergeTable implements MergeRule {
   readonly #left: Int32Array;
