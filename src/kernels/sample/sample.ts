@@ -1,0 +1,195 @@
+import { UnsupportedError } from "../../errors.ts";
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import { divideCeil } from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
+import invocationIndex from "../shared/invocation-index.wgsl";
+import orderKey from "../shared/order-key.wgsl";
+import workgroupBest from "../shared/workgroup-best.wgsl";
+import chooseSource from "./sampler-choose.wgsl";
+import digitSource from "./sampler-digit.wgsl";
+import finish from "./sampler-finish.wgsl";
+import greedyFinalSource from "./sampler-greedy-final.wgsl";
+import greedyPartialSource from "./sampler-greedy-partial.wgsl";
+import locate from "./sampler-locate.wgsl";
+import prepareSource from "./sampler-prepare.wgsl";
+import select from "./sampler-select.wgsl";
+import settings from "./sampler-settings.wgsl";
+import weighSource from "./sampler-weigh.wgsl";
+import wideInteger from "./wide-integer.wgsl";
+
+export { encodeSampling, SAMPLING_WORDS } from "./sampling-settings.ts";
+export type { SamplingSettings } from "./sampling-settings.ts";
+
+/** What is fixed about a sampler. */
+export interface SamplerShape {
+  readonly vocabularySize: number;
+  /** `greedy` only applies the repetition penalty; `sampled` obeys every setting. */
+  readonly mode: "greedy" | "sampled";
+  /** Tokens the history holds. */
+  readonly historyLength: number;
+}
+
+/** Live sizes: the tokens of the step that produced the logits. */
+export interface SamplerLive {
+  readonly S: number;
+}
+
+/** The limbs of the sums of weights are sized for this many tokens: see `sampler-select.wgsl`. */
+const MAX_VOCABULARY_SIZE = 2 ** 19;
+/** Tokens a workgroup has at least, and workgroups at most: the last step has 256 bins for them. */
+const MIN_CHUNK = 1024;
+const MAX_GROUPS = 128;
+const MAX_WORKGROUP_SIZE = 256;
+
+/** Four digits of eight bits for top-k, then for top-p. */
+const STAGES = 8;
+const HISTOGRAM_WORDS = STAGES * 256 * 2;
+
+interface Layout {
+  readonly vocabulary_size: number;
+  readonly chunk: number;
+  readonly groups: number;
+}
+
+type Dispatch = DispatchTemplate<SamplerLive>;
+
+function perChunk(
+  kernel: Kernel,
+  bind: Dispatch["bind"],
+  layout: Layout,
+  extra: Readonly<Record<string, number>> = {},
+): Dispatch {
+  const params = { ...layout, ...extra };
+  return { kernel, bind, params: () => params, grid: () => [layout.groups, 1, 1] };
+}
+
+function once(
+  kernel: Kernel,
+  bind: Dispatch["bind"],
+  layout: Layout,
+  historyLength: number,
+): Dispatch {
+  return {
+    kernel,
+    bind: { token: "token", input_pos: "input_pos", seen: "seen", history: "history", ...bind },
+    params: ({ S }) => ({ ...layout, step: S, history_length: historyLength }),
+    grid: () => [1, 1, 1],
+  };
+}
+
+function greedyDispatches(layout: Layout, historyLength: number, workgroupSize: number) {
+  const overrides = { WORKGROUP_SIZE: workgroupSize };
+  const partial = defineKernel({
+    label: "sampler_greedy_partial",
+    parts: [invocationIndex, orderKey, workgroupBest, settings, greedyPartialSource],
+    overrides,
+  });
+  const final = defineKernel({
+    label: "sampler_greedy_final",
+    parts: [invocationIndex, workgroupBest, finish, greedyFinalSource],
+    overrides,
+  });
+  const inputs = { logits: "logits", sampling: "sampling", seen: "seen" };
+  return [
+    perChunk(partial, { best: "best", ...inputs }, layout),
+    once(final, { best: "best" }, layout, historyLength),
+  ];
+}
+
+function sampledDispatches(layout: Layout, historyLength: number, workgroupSize: number) {
+  const overrides = { WORKGROUP_SIZE: workgroupSize };
+  const search = [invocationIndex, orderKey, wideInteger, settings, locate];
+  const prepare = defineKernel({
+    label: "sampler_prepare",
+    parts: [invocationIndex, orderKey, workgroupBest, settings, prepareSource],
+    overrides,
+  });
+  const digit = defineKernel({
+    label: "sampler_digit",
+    parts: [...search, select, digitSource],
+    overrides,
+  });
+  const weigh = defineKernel({
+    label: "sampler_weigh",
+    parts: [...search, select, weighSource],
+    overrides,
+  });
+  const choose = defineKernel({
+    label: "sampler_choose",
+    parts: [...search, workgroupBest, finish, chooseSource],
+    overrides,
+  });
+  const inputs = { logits: "logits", sampling: "sampling", seen: "seen" };
+  const selection = {
+    histograms: "histograms",
+    selection: "selection",
+    best: "best",
+    sampling: "sampling",
+    keys: "weights",
+  };
+  return [
+    perChunk(
+      prepare,
+      { keys: "weights", best: "best", histograms: "histograms", ...inputs },
+      layout,
+      { histogram_words: HISTOGRAM_WORDS },
+    ),
+    ...Array.from({ length: STAGES }, (_, stage) => perChunk(digit, selection, layout, { stage })),
+    perChunk(weigh, { ...selection, sums: "sums" }, layout),
+    once(
+      choose,
+      { weights: "weights", sums: "sums", best: "best", sampling: "sampling" },
+      layout,
+      historyLength,
+    ),
+  ];
+}
+
+/**
+ * Chooses the next token on the GPU and prepares the next step there. Operands:
+ * - logits f32 [V], of the step's last token; NaN is never chosen, unless there is nothing else
+ * - sampling u32 [16], see {@link encodeSampling}
+ * - seen u32 [⌈V / 32⌉], the tokens in the context as bits; the chosen one is added
+ * - input_pos i32 [1], the position of the step's first token; advanced by S
+ * - token i32 [1], written: the chosen token
+ * - history i32 [historyLength]; history[input_pos + S] is written where it exists
+ *
+ * Filters apply in the order of Hugging Face's: repetition penalty, temperature, top-k, top-p of what
+ * top-k left, min-p. Of equal logits at a threshold all are kept; greedy choice takes the first. The
+ * random number depends on seed and position alone. Tokens less likely than 2^-27 of the likeliest
+ * are never sampled. Throws `UnsupportedError` for a vocabulary of more than 2^19 tokens.
+ */
+export function sampler(
+  { vocabularySize, mode, historyLength }: SamplerShape,
+  { limits }: Capabilities,
+): Route<SamplerLive> {
+  if (!(vocabularySize >= 1 && vocabularySize <= MAX_VOCABULARY_SIZE)) {
+    throw new UnsupportedError(
+      `sampler: a vocabulary of ${vocabularySize} tokens; supported: 1 to ${MAX_VOCABULARY_SIZE}`,
+    );
+  }
+  const chunk = Math.max(MIN_CHUNK, divideCeil(vocabularySize, MAX_GROUPS));
+  const groups = divideCeil(vocabularySize, chunk);
+  const layout = { vocabulary_size: vocabularySize, chunk, groups };
+  const workgroupSize = Math.min(MAX_WORKGROUP_SIZE, limits.maxComputeInvocationsPerWorkgroup);
+  const best = 8 * groups;
+  if (mode === "greedy") {
+    return {
+      name: "sampler_greedy",
+      scratch: { best },
+      dispatches: greedyDispatches(layout, historyLength, workgroupSize),
+    };
+  }
+  return {
+    name: "sampler_sampled",
+    scratch: {
+      best,
+      weights: 4 * vocabularySize,
+      histograms: 4 * HISTOGRAM_WORDS,
+      selection: 16 * (STAGES + 1),
+      sums: 8 * groups,
+    },
+    dispatches: sampledDispatches(layout, historyLength, workgroupSize),
+  };
+}
