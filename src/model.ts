@@ -2,7 +2,6 @@ import type { ChatMessage, GenerateOptions, Generation, ModelInfo } from "./api.
 import { RequestError } from "./errors.ts";
 import type { DecoderSession } from "./generate/decoder-session.ts";
 import { TextGeneration } from "./generate/generation.ts";
-import { resolveSampling } from "./generate/sampling.ts";
 import { chatTemplateFor, encodeChat } from "./text/chat-template.ts";
 import type { ChatTemplate } from "./text/chat-template.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
@@ -58,7 +57,6 @@ export class Model {
 
   #generate(prompt: readonly number[], options: GenerateOptions): Generation {
     const { contextLength } = this.info;
-    const sampling = resolveSampling(options);
     if (prompt.length > contextLength) {
       throw new RequestError(
         `generate: the prompt has ${prompt.length} tokens; the context holds ${contextLength}`,
@@ -75,7 +73,7 @@ export class Model {
       decode: () =>
         this.session.decode({
           prompt,
-          sampling,
+          sampling: options,
           maxTokens,
           ...(signal === undefined ? {} : { signal }),
         }),

@@ -1,3 +1,4 @@
+import type { SamplingOptions } from "../api.ts";
 import { DeviceError, RequestError } from "../errors.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { ReadbackRing } from "../gpu/readback-ring.ts";
@@ -12,7 +13,6 @@ import { encodeSampling } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { planDecoder } from "./decoder-plans.ts";
 import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
-import type { Sampling } from "./sampling.ts";
 
 /**
  * Steps queued before the first readback. Enough to hide the way to the CPU and back; on a software
@@ -25,7 +25,7 @@ const STEPS_IN_FLIGHT_SOFTWARE = 2;
 export interface DecodeRequest {
   /** The whole context so far: at least one token. */
   readonly prompt: readonly number[];
-  readonly sampling: Sampling;
+  readonly sampling?: SamplingOptions;
   /** Most tokens to produce; the context's end may come first. */
   readonly maxTokens: number;
   readonly signal?: AbortSignal;
@@ -140,12 +140,13 @@ export class DecoderSession {
    */
   async *decode(request: DecodeRequest): AsyncGenerator<number, void, void> {
     this.#check(request);
+    const sampling = samplingWords(request.sampling);
     request.signal?.throwIfAborted();
     this.#gpu.assertUsable();
     this.#busy = true;
     const pending: Promise<number>[] = [];
     try {
-      yield* this.#run(request, pending);
+      yield* this.#run(request, sampling, pending);
     } finally {
       // Steps queued beyond the last token that was wanted: let them finish, so that their slots
       // are free and nothing runs when the caller disposes.
@@ -155,11 +156,12 @@ export class DecoderSession {
   }
 
   async *#run(
-    { prompt, sampling, maxTokens, signal, reuseCache = true }: DecodeRequest,
+    request: DecodeRequest,
+    sampling: Uint32Array<ArrayBuffer>,
     pending: Promise<number>[],
   ): AsyncGenerator<number, void, void> {
-    const greedy = sampling.temperature === 0;
-    const mode: SamplerMode = greedy ? "greedy" : "sampled";
+    const { prompt, maxTokens, signal, reuseCache = true } = request;
+    const mode: SamplerMode = (request.sampling?.temperature ?? 0) === 0 ? "greedy" : "sampled";
     const step = await this.#executor(this.plans.step[mode]);
     const promptExecutor = await this.#executor(this.plans.prompt[mode]);
     const fill = await this.#executor(this.plans.fill);
@@ -207,13 +209,13 @@ export class DecoderSession {
     }
   }
 
-  #writeSamplerState(prompt: readonly number[], sampling: Sampling): void {
+  #writeSamplerState(prompt: readonly number[], sampling: Uint32Array<ArrayBuffer>): void {
     const { state } = this.plans;
     const seen = new Uint32Array(Math.ceil(this.decoder.vocabularySize / 32));
     for (const id of prompt) seen[id >>> 5]! |= 1 << (id & 31);
     const { queue } = this.#gpu;
     queue.writeBuffer(this.#buffers.tensor(state.seen), 0, seen);
-    queue.writeBuffer(this.#buffers.tensor(state.sampling), 0, encodeSampling(sampling));
+    queue.writeBuffer(this.#buffers.tensor(state.sampling), 0, sampling);
   }
 
   #writePosition(position: number): void {
@@ -301,6 +303,12 @@ export class DecoderSession {
     this.#buffers.dispose();
     this.#constants.dispose();
   }
+}
+
+/** The sampler's settings as it reads them. Throws `RequestError` for values out of range. */
+function samplingWords(options: SamplingOptions = {}): Uint32Array<ArrayBuffer> {
+  const { temperature = 0, seed = Math.floor(Math.random() * 2 ** 32) } = options;
+  return encodeSampling({ ...options, temperature, seed });
 }
 
 /**

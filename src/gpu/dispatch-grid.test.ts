@@ -2,7 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DeviceError } from "../errors.ts";
 import type { Capabilities } from "./capabilities.ts";
-import { clampWorkgroupCount, computeWorkgroupCount1d, foldWorkgroupCount } from "./dispatch-grid.ts";
+import {
+  clampWorkgroupCount,
+  computeWorkgroupCount1d,
+  foldWorkgroupCount,
+} from "./dispatch-grid.ts";
 
 const limited = (maxComputeWorkgroupsPerDimension: number) =>
   ({ limits: { maxComputeWorkgroupsPerDimension } }) as Capabilities;
@@ -31,12 +35,16 @@ describe("workgroup counts", () => {
 
   test("a fold covers every workgroup with less than one row to spare", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 10_000 }), fc.integer({ min: 100, max: 1000 }), (n, limit) => {
-        const [x, y] = foldWorkgroupCount(n, limited(limit));
-        expect(Math.max(x, y)).toBeLessThanOrEqual(limit);
-        expect(x * y).toBeGreaterThanOrEqual(n);
-        expect(x * y - n).toBeLessThan(x);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.integer({ min: 100, max: 1000 }),
+        (n, limit) => {
+          const [x, y] = foldWorkgroupCount(n, limited(limit));
+          expect(Math.max(x, y)).toBeLessThanOrEqual(limit);
+          expect(x * y).toBeGreaterThanOrEqual(n);
+          expect(x * y - n).toBeLessThan(x);
+        },
+      ),
     );
   });
 });

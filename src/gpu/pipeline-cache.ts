@@ -50,7 +50,10 @@ export class PipelineCache {
         buffer: { type },
       })),
     });
+    // A shader that does not parse is reported below, not as an uncaptured error as well.
+    device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code: kernel.source });
+    const parsed = device.popErrorScope().catch(() => null);
     try {
       const pipeline = await device.createComputePipelineAsync({
         label,
@@ -59,6 +62,7 @@ export class PipelineCache {
       });
       return { kernel, pipeline, layout };
     } catch (error) {
+      await parsed;
       throw new DeviceError("validation", await describeFailure(label, module, error), {
         cause: error,
       });

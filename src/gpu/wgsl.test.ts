@@ -63,7 +63,9 @@ describe("declarations", () => {
 
   test("a missing value and a vector member are refused", () => {
     const view = new DataView(new ArrayBuffer(16));
-    expect(() => encodeParams(parseParams(source), { rows: 1, offset: 0 }, view)).toThrow(/epsilon/);
+    expect(() => encodeParams(parseParams(source), { rows: 1, offset: 0 }, view)).toThrow(
+      /epsilon/,
+    );
     expect(() => parseParams("struct Params { size: vec4<u32> }")).toThrow(/scalar/);
   });
 });
