@@ -39,7 +39,7 @@ export interface SamplerLive {
 const MAX_VOCABULARY_SIZE = 2 ** 19;
 /** Tokens a workgroup has at least, and workgroups at most: the last step has 256 bins for them. */
 const MIN_CHUNK = 1024;
-const MAX_GROUPS = 128;
+const MAX_GROUPS = 64;
 const MAX_WORKGROUP_SIZE = 256;
 
 /** Four digits of eight bits for top-k, then for top-p. */
