@@ -2,7 +2,8 @@
 // in one group. Needs K and the group size to be multiples of 32. With operands.wgsl.
 //
 // The low nibbles of a word's bytes are its even k, the high ones its odd k, so a word is two masks
-// away from two vectors; x is brought into that order once for all outputs.
+// away from two vectors; x is brought into that order once for all outputs. All weights of an
+// iteration are asked for before the first is used: several loads in flight hide their latency.
 
 const OUTPUTS: u32 = 4u; // @param outputs a workgroup
 const BLOCKS_PER_GROUP: u32 = 1u; // @param
@@ -25,21 +26,22 @@ fn partial_dots(first_output: u32, lane: u32, lanes: u32) -> array<f32, OUTPUTS>
   var sums: array<f32, OUTPUTS>;
   for (var block = lane; block < blocks; block += lanes) {
     let group = block / BLOCKS_PER_GROUP;
-    var even: array<vec4<f32>, 4>;
-    var odd: array<vec4<f32>, 4>;
-    for (var i = 0u; i < 4u; i++) {
-      let a = x[block * 8u + 2u * i];
-      let b = x[block * 8u + 2u * i + 1u];
-      even[i] = vec4<f32>(a.xz, b.xz);
-      odd[i] = vec4<f32>(a.yw, b.yw);
-    }
+    var words: array<vec4<u32>, OUTPUTS>;
+    var scale: array<f32, OUTPUTS>;
     for (var r = 0u; r < OUTPUTS; r++) {
       // Past the last output the last one is computed again and not written.
       let n = min(first_output + r, params.N - 1u);
-      let words = weight[n * blocks + block];
-      let sum = (dot_word(words.x, even[0], odd[0]) + dot_word(words.y, even[1], odd[1])) +
-        (dot_word(words.z, even[2], odd[2]) + dot_word(words.w, even[3], odd[3]));
-      sums[r] += read_scale(n * groups + group) * sum;
+      words[r] = weight[n * blocks + block];
+      scale[r] = read_scale(n * groups + group);
+    }
+    for (var i = 0u; i < 4u; i++) {
+      let first = x[block * 8u + 2u * i];
+      let second = x[block * 8u + 2u * i + 1u];
+      let even = vec4<f32>(first.xz, second.xz);
+      let odd = vec4<f32>(first.yw, second.yw);
+      for (var r = 0u; r < OUTPUTS; r++) {
+        sums[r] += scale[r] * dot_word(words[r][i], even, odd);
+      }
     }
   }
   return sums;

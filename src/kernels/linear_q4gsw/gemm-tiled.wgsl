@@ -12,6 +12,7 @@ const QUADS_PER_GROUP: u32 = 8u; // @param
 const LANES_PER_SIDE: u32 = TILE / 4u;
 const LANES: u32 = LANES_PER_SIDE * LANES_PER_SIDE;
 const STEP_QUADS: u32 = 4u;
+const LOADS: u32 = TILE * STEP_QUADS / LANES; // vectors of each tile a lane brings
 // One more than needed, so that lanes a row apart read from different banks.
 const ROW_QUADS: u32 = STEP_QUADS + 1u;
 
@@ -56,14 +57,27 @@ fn main(
   // Lanes past the last row only help to load.
   let has_rows = first_m + 4u * ty < params.M;
   var sums: array<vec4<f32>, 4>; // four rows of four columns
-  for (var first_quad = 0u; first_quad < params.K / 4u; first_quad += STEP_QUADS) {
-    for (var i = lane; i < TILE * STEP_QUADS; i += LANES) {
-      let row = i / STEP_QUADS;
-      let quad = i % STEP_QUADS;
-      x_tile[row * ROW_QUADS + quad] = load_x(first_m + row, first_quad + quad);
-      weight_tile[row * ROW_QUADS + quad] = load_weight(first_n + row, first_quad + quad);
+  // The next step's vectors travel from memory while this step computes.
+  var next_x: array<vec4<f32>, LOADS>;
+  var next_weight: array<vec4<f32>, LOADS>;
+  for (var i = 0u; i < LOADS; i++) {
+    let at = lane + i * LANES;
+    next_x[i] = load_x(first_m + at / STEP_QUADS, at % STEP_QUADS);
+    next_weight[i] = load_weight(first_n + at / STEP_QUADS, at % STEP_QUADS);
+  }
+  for (var step = 0u; step < params.K / 4u; step += STEP_QUADS) {
+    for (var i = 0u; i < LOADS; i++) {
+      let at = lane + i * LANES;
+      x_tile[at / STEP_QUADS * ROW_QUADS + at % STEP_QUADS] = next_x[i];
+      weight_tile[at / STEP_QUADS * ROW_QUADS + at % STEP_QUADS] = next_weight[i];
     }
     workgroupBarrier();
+    for (var i = 0u; i < LOADS; i++) {
+      let at = lane + i * LANES;
+      let quad = step + STEP_QUADS + at % STEP_QUADS;
+      next_x[i] = load_x(first_m + at / STEP_QUADS, quad);
+      next_weight[i] = load_weight(first_n + at / STEP_QUADS, quad);
+    }
     if (has_rows) {
       for (var quad = 0u; quad < STEP_QUADS; quad++) {
         let w0 = weight_tile[tx * ROW_QUADS + quad];

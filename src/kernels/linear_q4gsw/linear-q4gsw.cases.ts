@@ -176,17 +176,20 @@ export function gemvCase([K, N]: readonly [K: number, N: number], options?: Line
   );
 }
 
-/** Many rows, enough for the large tile where the device can have it. */
+/** A largest M that makes large tiles pay for any N. */
+export const MANY_ROWS = 8192;
+
+/** Many rows in the large tiles, where the device can have them. */
 export function gemmCase(sizes: Sizes, options?: LinearCaseOptions) {
   return linearCase(
     ({ limits }) =>
       limits.maxComputeInvocationsPerWorkgroup >= 256 ? "gemm_tiled_64" : "gemm_tiled_32",
     sizes,
-    options,
+    { maxM: MANY_ROWS, ...options },
   );
 }
 
-/** At most 32 rows. */
+/** Few rows, or few of the large tiles. */
 export function smallGemmCase(sizes: Sizes, options?: LinearCaseOptions) {
   return linearCase(() => "gemm_tiled_32", sizes, options);
 }

@@ -41,12 +41,26 @@ export interface LinearQ4gswShape {
 
 type Live = { readonly M: number };
 
-/** Outputs a GEMV workgroup computes together, sharing what it reads of x. */
-const GEMV_OUTPUTS = 4;
-
-/** Bounds of the GEMV workgroup: the lower one is what gemv-workgroup.wgsl needs for its sums. */
+/**
+ * Bounds of the GEMV workgroup: the lower one is what gemv-workgroup.wgsl needs for its sums; more
+ * lanes than the upper one were never faster.
+ */
 const GEMV_MIN_LANES = 32;
 const GEMV_MAX_LANES = 128;
+
+/**
+ * Lanes of a whole GEMV that fill a large GPU: about half of what an H200 holds at once. With fewer
+ * outputs more lanes share one; with more, each does more before the lanes add up (November 2026:
+ * this picks the best of 32, 64 and 128 lanes for eight shapes of 1B and 8B models).
+ */
+const GEMV_TOTAL_LANES = 2 ** 17;
+
+/** From this many outputs on a workgroup computes four together, sharing what it reads of x. */
+const GEMV_MANY_OUTPUTS = 1536;
+
+/** Rows and large tiles from which on large tiles pay; fewer leave many of a GPU's cores idle. */
+const LARGE_TILE_MIN_ROWS = 33;
+const LARGE_TILE_MIN_TILES = 96;
 
 const FALLBACK_LANES = 64;
 /** Rows of x that a lane of fallback.wgsl computes. */
@@ -74,21 +88,23 @@ function gemv(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> 
   const inBlocks = groupSize % 32 === 0;
   const subgroups = capabilities.subgroups !== undefined;
   const name = subgroups ? "gemv_subgroups" : "gemv_workgroup";
+  const outputs = N < GEMV_MANY_OUTPUTS ? 2 : 4;
+  const workgroups = divideCeil(N, outputs);
   const kernel = defineLinear(shape, name, {
     parts: [inBlocks ? dotBlocks : dotWords, subgroups ? gemvSubgroups : gemvWorkgroup],
     constants: {
-      OUTPUTS: GEMV_OUTPUTS,
+      OUTPUTS: outputs,
       ...(inBlocks ? { BLOCKS_PER_GROUP: groupSize / 32 } : { WORDS_PER_GROUP: groupSize / 8 }),
     },
-    overrides: { WORKGROUP_SIZE: gemvLanes(K / (inBlocks ? 32 : 8), capabilities) },
+    overrides: { WORKGROUP_SIZE: gemvLanes(workgroups, K / (inBlocks ? 32 : 8), capabilities) },
   });
-  const workgroups = clampWorkgroupCount(divideCeil(N, GEMV_OUTPUTS), capabilities);
-  return route(shape, name, kernel, () => [workgroups, 1, 1]);
+  const grid: Grid = [clampWorkgroupCount(workgroups, capabilities), 1, 1];
+  return route(shape, name, kernel, () => grid);
 }
 
-/** Lanes for `loads` loads along K: a power of two that leaves each about two or more. */
-function gemvLanes(loads: number, { subgroups, limits }: Capabilities): number {
-  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, loads / 2)));
+/** Lanes a workgroup: a power of two, not more than there are loads along K. */
+function gemvLanes(workgroups: number, loads: number, { subgroups, limits }: Capabilities): number {
+  const wanted = 2 ** Math.floor(Math.log2(Math.min(GEMV_TOTAL_LANES / workgroups, loads)));
   // A workgroup smaller than a subgroup would leave some of its lanes idle.
   const atLeast = Math.max(GEMV_MIN_LANES, subgroups?.minSize ?? 0);
   const atMost = Math.min(
@@ -113,13 +129,15 @@ function gemm(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> 
   );
 }
 
-/** The large tile where the device can hold it and there are rows to fill more than half of it. */
-function gemmTile({ maxM }: LinearQ4gswShape, { limits }: Capabilities): 32 | 64 {
+/** The large tile where the device can hold it and the largest call has work for it. */
+function gemmTile({ N, maxM = Infinity }: LinearQ4gswShape, { limits }: Capabilities): 32 | 64 {
   const fits =
     limits.maxComputeInvocationsPerWorkgroup >= 256 &&
     limits.maxComputeWorkgroupSizeX >= 256 &&
     limits.maxComputeWorkgroupStorageSize >= gemmStorageBytes(64);
-  return fits && (maxM ?? Infinity) > 32 ? 64 : 32;
+  const pays =
+    maxM >= LARGE_TILE_MIN_ROWS && divideCeil(maxM, 64) * divideCeil(N, 64) >= LARGE_TILE_MIN_TILES;
+  return fits && pays ? 64 : 32;
 }
 
 /** Any shape: a lane a few rows of one output. */
