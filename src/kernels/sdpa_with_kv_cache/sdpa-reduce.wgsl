@@ -1,0 +1,66 @@
+// sdpa_with_kv_cache for one query row, second of two steps: with the largest of the splits'
+// maxima M, out = Σ exp2(maximum − M) · partial_out / Σ exp2(maximum − M) · sum.
+//
+// One workgroup a query head: a lane owns a quad of the head and every PARTS-th split.
+
+const HEAD_QUADS: u32 = 16u; // @param D / 4
+const MAX_SPLITS: u32 = 64u; // @param most splits a run may have
+
+const WORKGROUP_SIZE: u32 = 128u;
+const PARTS: u32 = WORKGROUP_SIZE / HEAD_QUADS;
+const MASKED: f32 = -1e30;
+
+struct Params {
+  heads: u32,
+  splits: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>; // [Hq, D / 4]
+@group(0) @binding(1) var<storage, read> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
+@group(0) @binding(2) var<storage, read> partial_stats: array<vec2<f32>>; // [Hq, splits]
+@group(0) @binding(3) var<uniform> params: Params;
+
+var<workgroup> stats: array<vec2<f32>, MAX_SPLITS>;
+var<workgroup> part_out: array<vec4<f32>, WORKGROUP_SIZE>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let head = workgroup_id.x + workgroup_id.y * num_workgroups.x;
+  if (head >= params.heads) {
+    return;
+  }
+  let splits = min(params.splits, MAX_SPLITS);
+  for (var split = lane; split < splits; split += WORKGROUP_SIZE) {
+    stats[split] = partial_stats[head * params.splits + split];
+  }
+  workgroupBarrier();
+  var maximum = MASKED;
+  for (var split = 0u; split < splits; split++) {
+    maximum = max(maximum, stats[split].x);
+  }
+  let quad = lane % HEAD_QUADS;
+  let part = lane / HEAD_QUADS;
+  var sum = vec4<f32>();
+  if (part < PARTS) {
+    for (var split = part; split < splits; split += PARTS) {
+      let row = (head * params.splits + split) * HEAD_QUADS;
+      sum += exp2(stats[split].x - maximum) * partial_out[row + quad];
+    }
+  }
+  part_out[lane] = sum;
+  workgroupBarrier();
+  if (lane < HEAD_QUADS) {
+    var total = 0.0;
+    for (var split = 0u; split < splits; split++) {
+      total += exp2(stats[split].x - maximum) * stats[split].y;
+    }
+    for (var p = 1u; p < PARTS; p++) {
+      sum += part_out[p * HEAD_QUADS + quad];
+    }
+    out[head * HEAD_QUADS + quad] = sum / total;
+  }
+}

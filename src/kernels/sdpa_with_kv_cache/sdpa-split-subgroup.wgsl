@@ -1,0 +1,28 @@
+// sdpa-split.wgsl with teams that exchange registers. TEAM is at most the smallest subgroup size
+// and the workgroup is made of whole subgroups.
+enable subgroups;
+requires subgroup_id;
+
+override WORKGROUP_SIZE: u32 = 64u;
+
+// Replaces every value by its sum over the team.
+fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
+  for (var mask = 1u; mask < TEAM; mask *= 2u) {
+    for (var i = 0u; i < SCORES; i++) {
+      (*values)[i] += subgroupShuffleXor((*values)[i], mask);
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(subgroup_id) subgroup_id: u32,
+  @builtin(subgroup_size) subgroup_size: u32,
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+) {
+  // Numbered by subgroup, so that a team lies within one.
+  let lane = subgroup_id * subgroup_size + subgroup_lane;
+  attend_split(workgroup_id.x + workgroup_id.y * num_workgroups.x, lane);
+}

@@ -1,0 +1,74 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import { divideCeil, elementwiseGrid, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
+import invocationIndex from "../shared/invocation-index.wgsl";
+import { cacheQuadSource } from "./cache-quad.ts";
+import appendSource from "./sdpa-append.wgsl";
+import streamSource from "./sdpa-stream.wgsl";
+import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
+
+const APPEND_WORKGROUP_SIZE = 64;
+
+/** Query rows of a workgroup, and quads of values it can stage: as `sdpa-stream.wgsl` says. */
+const ROWS = 32;
+const STAGE_QUADS = 448;
+
+function appendDispatch(
+  { kvHeads, headSize, cacheLength, cacheType }: SdpaShape,
+  capabilities: Capabilities,
+): DispatchTemplate<SdpaLive> {
+  const row = (kvHeads * headSize) / 4;
+  return {
+    kernel: defineKernel({
+      label: "sdpa_append",
+      parts: [invocationIndex, cacheQuadSource(cacheType), appendSource],
+      overrides: { WORKGROUP_SIZE: APPEND_WORKGROUP_SIZE },
+    }),
+    bind: { k_cache: "k_cache", v_cache: "v_cache", k: "k", v: "v", input_pos: "input_pos" },
+    params: ({ S }) => ({ count: S * row, row, cache_length: cacheLength }),
+    grid: ({ S }) => elementwiseGrid(2 * S * row, APPEND_WORKGROUP_SIZE, capabilities),
+  };
+}
+
+/** The most values (a power of two up to 64) whose quads fit the stage. */
+function stagedValues(headQuads: number): number {
+  let values = 64;
+  while (values * headQuads > STAGE_QUADS) values /= 2;
+  return values;
+}
+
+/** Any number of query rows: the caches are extended, then attention streams over their keys. */
+export function streamRoute(shape: SdpaShape, capabilities: Capabilities): Route<SdpaLive> {
+  const { heads, kvHeads, headSize, cacheLength, cacheType, scale } = shape;
+  const group = heads / kvHeads;
+  const headQuads = headSize / 4;
+  return {
+    name: "sdpa_stream",
+    scratch: {},
+    dispatches: [
+      appendDispatch(shape, capabilities),
+      {
+        kernel: defineKernel({
+          label: "sdpa_stream",
+          parts: [cacheQuadSource(cacheType), streamSource],
+          constants: { GROUP: group, HEAD_QUADS: headQuads, VALUE_KEYS: stagedValues(headQuads) },
+        }),
+        bind: {
+          out: "out",
+          q: "q",
+          k_cache: "k_cache",
+          v_cache: "v_cache",
+          input_pos: "input_pos",
+        },
+        params: ({ S }) => ({
+          tokens: S,
+          kv_heads: kvHeads,
+          cache_length: cacheLength,
+          scale,
+        }),
+        grid: ({ S }) => foldWorkgroupCount(kvHeads * divideCeil(S * group, ROWS), capabilities),
+      },
+    ],
+  };
+}

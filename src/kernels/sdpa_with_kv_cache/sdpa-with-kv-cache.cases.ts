@@ -1,0 +1,155 @@
+import { restrictCapabilities } from "../../gpu/capabilities.ts";
+import type { CapabilityOverrides } from "../../gpu/capabilities.ts";
+import { f16ToF32, f32ToF16 } from "../../quant/f16.ts";
+import { ramp } from "../testing/data.ts";
+import type { Tolerance } from "../testing/compare.ts";
+import type { Expectation, KernelCase } from "../testing/suite.ts";
+import { sdpaReference } from "./sdpa-with-kv-cache.reference.ts";
+import { sdpaWithKvCache } from "./sdpa-with-kv-cache.ts";
+import type { SdpaLive, SdpaShape } from "./sdpa-with-kv-cache.ts";
+
+/** One configuration of the operator. */
+export interface SdpaConfig {
+  readonly name: string;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+  readonly S: number;
+  readonly cacheLength: number;
+  readonly position: number;
+  /** What the ramps are divided by: 16 unless given. */
+  readonly divisor?: number;
+  /** 1 / √D unless given. */
+  readonly scale?: number;
+  /** What the CPU takes the position for, where that is not the position itself. */
+  readonly livePosition?: number;
+  /** Query rows [S · Hq] that are checked: all unless given. */
+  readonly rows?: readonly number[];
+  readonly restrict?: CapabilityOverrides;
+  readonly heavy?: string;
+}
+
+export type CacheType = SdpaShape["cacheType"];
+
+export const SDPA_TOLERANCE: Readonly<Record<CacheType, Tolerance>> = {
+  f32: { absolute: 1e-4, relative: 1e-3 },
+  f16: { absolute: 2e-3, relative: 1e-2 },
+};
+
+/** The shape of a configuration. */
+export function sdpaShape(
+  config: SdpaConfig,
+  cacheType: CacheType,
+  rows: SdpaShape["rows"],
+): SdpaShape {
+  const { heads, kvHeads, headSize, cacheLength } = config;
+  const scale = config.scale ?? 1 / Math.sqrt(headSize);
+  return { heads, kvHeads, headSize, cacheLength, cacheType, scale, rows };
+}
+
+/** The route that must be taken wherever subgroups can be used, and elsewhere. */
+export function expectSdpaRoute(rows: SdpaShape["rows"]): KernelCase<SdpaLive>["expectRoute"] {
+  return ({ subgroups, limits }) => {
+    if (rows === "many") return "sdpa_stream";
+    const most = Math.min(128, limits.maxComputeInvocationsPerWorkgroup);
+    return subgroups !== undefined && subgroups.maxSize <= most
+      ? "sdpa_split_subgroup"
+      : "sdpa_split";
+  };
+}
+
+/** Inputs, and a cache whose rows from the position on hold NaN. */
+export function sdpaInputs(config: SdpaConfig, cacheType: CacheType) {
+  const { heads, kvHeads, headSize, S, cacheLength, position, divisor = 16 } = config;
+  const row = kvHeads * headSize;
+  const prior = (modulus: number, offset: number) => {
+    const cache = new Float32Array(cacheLength * row).fill(Number.NaN);
+    cache.set(ramp(position * row, modulus, offset, divisor));
+    return cache;
+  };
+  const kCache = prior(7, 3);
+  const vCache = prior(5, 2);
+  return {
+    q: ramp(S * heads * headSize, 17, 8, divisor),
+    k: ramp(S * row, 13, 6, divisor),
+    v: ramp(S * row, 11, 5, divisor),
+    k_cache: storeCache(kCache, cacheType),
+    v_cache: storeCache(vCache, cacheType),
+    kCache,
+    vCache,
+  };
+}
+
+/** A cache as the kernels hold it. */
+export function storeCache(values: Float32Array, cacheType: CacheType): ArrayBufferView {
+  return cacheType === "f16" ? f32ToF16(values) : values;
+}
+
+/** The values of a cache as the kernels hold it. */
+export function loadCache(bytes: ArrayBuffer, cacheType: CacheType): Float32Array {
+  return cacheType === "f16" ? f16ToF32(new Uint16Array(bytes)) : new Float32Array(bytes);
+}
+
+const sampleIndices = (rows: readonly number[], headSize: number) =>
+  rows.flatMap((row) => Array.from({ length: headSize }, (_, d) => row * headSize + d));
+
+/** The rows written, and one more on each side: all that a cache could be wrong in cheaply. */
+function cacheExpectation(cache: Float32Array, config: SdpaConfig, type: CacheType): Expectation {
+  const row = config.kvHeads * config.headSize;
+  const start = Math.max(0, config.position - 1) * row;
+  const end = Math.min(config.cacheLength, config.position + config.S + 1) * row;
+  return {
+    type,
+    values: cache.subarray(start, end),
+    indices: Array.from({ length: end - start }, (_, i) => start + i),
+    tolerance: type === "f16" ? { absolute: 0, relative: 1e-3 } : { absolute: 0, relative: 0 },
+  };
+}
+
+function expectations(config: SdpaConfig, type: CacheType): Record<string, Expectation> {
+  const { heads, kvHeads, headSize, position, rows } = config;
+  const { q, k, v, kCache, vCache } = sdpaInputs(config, type);
+  kCache.set(k, position * kvHeads * headSize);
+  vCache.set(v, position * kvHeads * headSize);
+  const scale = config.scale ?? 1 / Math.sqrt(headSize);
+  const input = { heads, kvHeads, headSize, scale, position, q, kCache, vCache };
+  return {
+    out: {
+      type: "f32",
+      values: sdpaReference(input, rows),
+      ...(rows === undefined ? {} : { indices: sampleIndices(rows, headSize) }),
+    },
+    k_cache: cacheExpectation(kCache, config, type),
+    v_cache: cacheExpectation(vCache, config, type),
+  };
+}
+
+/** A suite case: one configuration, cache type and kind of route. */
+export function sdpaCase(
+  config: SdpaConfig,
+  cacheType: CacheType,
+  rows: SdpaShape["rows"],
+): KernelCase<SdpaLive> {
+  const { heads, kvHeads, headSize, S, cacheLength, position, heavy, restrict = {} } = config;
+  return {
+    name:
+      `${config.name} ${heads}/${kvHeads}x${headSize} S${S} C${cacheLength} at ${position} ` +
+      `${cacheType} ${rows}`,
+    route: (capabilities) =>
+      sdpaWithKvCache(
+        sdpaShape(config, cacheType, rows),
+        restrictCapabilities(capabilities, restrict),
+      ),
+    expectRoute: (capabilities) =>
+      expectSdpaRoute(rows)(restrictCapabilities(capabilities, restrict)),
+    live: { S, position: config.livePosition ?? position },
+    operands: () => {
+      const { q, k, v, k_cache, v_cache } = sdpaInputs(config, cacheType);
+      const input_pos = Int32Array.of(position);
+      return { q, k, v, k_cache, v_cache, input_pos, out: { bytes: q.byteLength } };
+    },
+    expected: () => expectations(config, cacheType),
+    tolerance: SDPA_TOLERANCE[cacheType],
+    ...(heavy === undefined ? {} : { heavy }),
+  };
+}

@@ -1,0 +1,123 @@
+import { defineSuite } from "../testing/suite.ts";
+import { sdpaCase } from "./sdpa-with-kv-cache.cases.ts";
+import type { CacheType, SdpaConfig } from "./sdpa-with-kv-cache.cases.ts";
+
+type Sizes = readonly [
+  heads: number,
+  kvHeads: number,
+  headSize: number,
+  S: number,
+  cacheLength: number,
+  position: number,
+];
+
+function configure(
+  name: string,
+  [heads, kvHeads, headSize, S, cacheLength, position]: Sizes,
+  rest: Partial<SdpaConfig> = {},
+): SdpaConfig {
+  return { name, heads, kvHeads, headSize, S, cacheLength, position, ...rest };
+}
+
+/** Every way a configuration can run: one row takes both routes. */
+function allRoutes(config: SdpaConfig, cacheTypes: readonly CacheType[] = ["f32", "f16"]) {
+  return cacheTypes.flatMap((cacheType) => [
+    sdpaCase(config, cacheType, "many"),
+    ...(config.S === 1 ? [sdpaCase(config, cacheType, "one")] : []),
+  ]);
+}
+
+/** First and last rows, and some between that fall on no tile's edge. */
+const sampleRows = (rows: number): number[] =>
+  [0, 1, 31, 32, 77, Math.floor(rows / 2), rows - 33, rows - 1].filter((row) => row < rows);
+
+/** ExecuTorch's own configurations. */
+const published = [
+  ...allRoutes(configure("gqa31_prefill", [6, 2, 8, 4, 16, 0])),
+  ...allRoutes(configure("mha_ctxodd", [4, 4, 16, 3, 8, 0])),
+  ...allRoutes(configure("gqa21_prefill", [8, 4, 4, 5, 16, 0])),
+  ...allRoutes(configure("gqa31_decode", [6, 2, 8, 2, 16, 2])),
+  ...allRoutes(
+    configure("llama3_prefill", [24, 8, 128, 128, 256, 0], { rows: sampleRows(24 * 128) }),
+  ),
+  ...allRoutes(configure("mha_biglogit", [4, 4, 32, 4, 16, 0], { divisor: 0.5 })),
+  ...allRoutes(configure("llama1b_decode_4k", [32, 8, 64, 1, 4096, 4095])),
+  ...allRoutes(configure("llama1b_decode_8k", [32, 8, 64, 1, 8192, 8191])),
+  ...allRoutes(
+    configure("llama1b_prefill", [32, 8, 64, 128, 512, 0], { rows: sampleRows(32 * 128) }),
+  ),
+  ...allRoutes(configure("llama1b_decode", [32, 8, 64, 1, 512, 127])),
+  ...allRoutes(
+    configure("llama1b_prefill_512", [32, 8, 64, 512, 512, 0], {
+      rows: sampleRows(32 * 512),
+      heavy: "0.5 G multiply-adds, four times",
+    }),
+  ),
+  ...allRoutes(
+    configure("llama1b_prefill_2048", [32, 8, 64, 2048, 2048, 0], {
+      rows: sampleRows(32 * 2048),
+      heavy: "9 G multiply-adds",
+    }),
+  ),
+  ...allRoutes(
+    configure("qwen3_prefill", [16, 8, 128, 128, 256, 0], {
+      divisor: 10,
+      rows: sampleRows(16 * 128),
+    }),
+    ["f16"],
+  ),
+  ...allRoutes(configure("qwen3_odd_boundary", [16, 8, 128, 17, 64, 31], { divisor: 10 }), ["f16"]),
+];
+
+/** Every head size the models have, and ones that leave lanes without work. */
+const headSizes = [4, 8, 20, 32, 64, 80, 96, 128, 252, 256].flatMap((headSize) => [
+  ...allRoutes(configure("head size", [4, 2, headSize, 1, 96, 76])),
+  ...allRoutes(configure("head size", [4, 2, headSize, 21, 96, 50])),
+]);
+
+/** Query heads a key head. */
+const ratios = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16].flatMap((ratio) => [
+  ...allRoutes(configure("ratio", [2 * ratio, 2, 32, 1, 130, 128]), ["f32"]),
+  ...allRoutes(configure("ratio", [2 * ratio, 2, 32, 9, 130, 63]), ["f32"]),
+]);
+
+/** Contexts around the edges of tiles and splits. */
+const contexts = [0, 1, 2, 30, 31, 32, 33, 63, 64, 127, 350].flatMap((position) =>
+  allRoutes(configure("context", [4, 2, 64, 1, 351, position]), ["f32"]),
+);
+
+/** The kernels go by the position the GPU holds, however old the CPU's is. */
+const stalePositions = [0, 76, 500, 4000].flatMap((livePosition) =>
+  allRoutes(configure(`CPU at ${livePosition}`, [4, 2, 64, 1, 600, 300], { livePosition })),
+);
+
+const others = [
+  ...allRoutes(configure("own scale", [10, 2, 20, 1, 64, 28], { scale: 0.37 })),
+  ...allRoutes(configure("own scale", [10, 2, 20, 7, 64, 28], { scale: 0.37 })),
+  ...allRoutes(
+    configure("folded grid", [24, 12, 16, 1, 200, 190], {
+      restrict: { limits: { maxComputeWorkgroupsPerDimension: 24 } },
+    }),
+  ),
+  ...allRoutes(
+    configure("folded grid", [24, 12, 16, 50, 64, 3], {
+      restrict: { limits: { maxComputeWorkgroupsPerDimension: 150 } },
+    }),
+  ),
+  ...allRoutes(configure("widest group", [16, 1, 256, 1, 200, 199])),
+  ...allRoutes(
+    configure("chunk at the end of 8k", [4, 2, 64, 33, 8192, 8159], {
+      rows: sampleRows(4 * 33),
+    }),
+  ),
+];
+
+/** Every published configuration, then every dimension on its own. */
+export const sdpaSuite = defineSuite("sdpa_with_kv_cache", [
+  ...published,
+  ...headSizes,
+  ...ratios,
+  ...contexts,
+  ...stalePositions,
+  ...others,
+]);

@@ -1,0 +1,37 @@
+// update_cache, f16: cache[input_pos + s, h, d] = f16(value[s, h, d])
+//
+// One invocation a pair of values, which is one word of the cache. Needs no device feature. With
+// shared/invocation-index.wgsl.
+
+struct Params {
+  count: u32, // pairs: S · row
+  row: u32, // pairs a position: H · D / 2
+  cache_length: u32, // positions
+}
+
+@group(0) @binding(0) var<storage, read_write> cache: array<u32>; // [cache_length, H, D / 2]
+@group(0) @binding(1) var<storage, read> value: array<vec2<f32>>; // [S, H, D / 2]
+@group(0) @binding(2) var<storage, read> input_pos: array<i32>; // [1]
+@group(0) @binding(3) var<uniform> params: Params;
+
+const F16_MAX: f32 = 65504.0;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = invocation_index(workgroup_id, num_workgroups, lane);
+  // A position before the cache wraps to one far past its end.
+  let position = u32(input_pos[0]);
+  if (index >= params.count || position >= params.cache_length) {
+    return;
+  }
+  let target_position = position + index / params.row;
+  if (target_position < params.cache_length) {
+    // A value out of range would be indeterminate.
+    let pair = clamp(value[index], vec2<f32>(-F16_MAX), vec2<f32>(F16_MAX));
+    cache[target_position * params.row + index % params.row] = pack2x16float(pair);
+  }
+}
