@@ -23,6 +23,8 @@ const lavapipeAdapter = (subgroupSize: number) =>
     VK_DRIVER_FILES: lavapipe,
     XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "/tmp",
     LP_NATIVE_VECTOR_WIDTH: String(subgroupSize * 32),
+    // Test kernels are compiled far more often than they run: half the time without optimisation.
+    GALLIVM_PERF: "nopt",
   });
 
 export default defineConfig({
@@ -40,6 +42,10 @@ export default defineConfig({
           include: ["{src,tests,tools}/**/*.test.ts"],
           exclude: ["**/*.gpu.test.ts", "**/*.heavy.test.ts", "tests/browser/**"],
         },
+      },
+      {
+        extends: true,
+        test: { name: "browser", include: ["tests/browser/**/*.test.ts"], testTimeout: 900_000 },
       },
       adapter("swiftshader", {}),
       ...(existsSync(lavapipe) ? [4, 8, 16].map(lavapipeAdapter) : []),

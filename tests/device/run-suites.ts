@@ -1,0 +1,88 @@
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { runCase } from "../../src/kernels/testing/suite.ts";
+import type { CaseResult, KernelCase, KernelSuite } from "../../src/kernels/testing/suite.ts";
+
+/** Which cases to run. */
+export interface Selection {
+  /** Operators; all where there are none. */
+  readonly operators: readonly string[];
+  /** A part of the names of the cases. */
+  readonly caseName?: string;
+  /** Heavy cases as well. */
+  readonly heavy: boolean;
+}
+
+export interface SuiteRun {
+  readonly results: readonly CaseResult[];
+  /** Cases left out because they are heavy. */
+  readonly heavyLeftOut: number;
+  readonly failed: number;
+}
+
+/** A case that threw: compilation or validation failed, or the device is gone. */
+function thrown(operator: string, kernelCase: KernelCase<never>, error: unknown): CaseResult {
+  return {
+    operator,
+    name: kernelCase.name,
+    variant: "-",
+    route: "-",
+    maxAbsolute: Infinity,
+    maxRelative: Infinity,
+    tolerance: kernelCase.tolerance,
+    failure: error instanceof Error ? error.message : String(error),
+  };
+}
+
+/** A misspelt operator must not look like success. */
+function selectSuites(suites: readonly KernelSuite[], operators: readonly string[]) {
+  const known = suites.map(({ operator }) => operator);
+  const unknown = operators.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new Error(`no suite ${unknown.join(", ")}; there are: ${known.join(", ")}`);
+  }
+  return suites.filter(({ operator }) => operators.length === 0 || operators.includes(operator));
+}
+
+/** Runs suites on a device and reports every result as it comes. A case that throws fails. */
+export async function runSuites(
+  gpu: GpuDevice,
+  suites: readonly KernelSuite[],
+  { operators, caseName = "", heavy }: Selection,
+  onResult: (result: CaseResult) => void,
+): Promise<SuiteRun> {
+  const results: CaseResult[] = [];
+  let heavyLeftOut = 0;
+  for (const { operator, cases } of selectSuites(suites, operators)) {
+    for (const kernelCase of cases) {
+      if (!kernelCase.name.includes(caseName)) continue;
+      if (kernelCase.heavy !== undefined && !heavy) {
+        heavyLeftOut += 1;
+        continue;
+      }
+      const rows = await runCase(gpu, operator, kernelCase).catch((error: unknown) => [
+        thrown(operator, kernelCase, error),
+      ]);
+      for (const row of rows) onResult(row);
+      results.push(...rows);
+      gpu.assertUsable();
+    }
+  }
+  const failed = results.filter(({ failure }) => failure !== "").length;
+  return { results, heavyLeftOut, failed };
+}
+
+/** The line under a table of results. */
+export function summaryLine({ results, failed, heavyLeftOut }: SuiteRun): string {
+  const leftOut = heavyLeftOut === 0 ? "" : `, ${heavyLeftOut} heavy cases left out`;
+  return `${results.length - failed} passed, ${failed} failed${leftOut}`;
+}
+
+/** The cells of a row: operator, case, variant, route, largest errors, verdict. */
+export function resultCells(result: CaseResult): string[] {
+  const { operator, name, variant, route, maxAbsolute, maxRelative, failure } = result;
+  const errors = [maxAbsolute, maxRelative].map((error) => error.toExponential(1));
+  return [operator, name, variant, route, ...errors, failure === "" ? "ok" : "FAILED"];
+}
+
+/** Titles of {@link resultCells}. */
+export const RESULT_TITLES = ["operator", "case", "variant", "route", "max abs", "max rel", ""];
