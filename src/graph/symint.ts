@@ -79,6 +79,11 @@ export function symIntExpression(
   if ((operator === "add" || operator === "sub") && b === 0) return a;
   if (operator === "add" && a === 0) return b;
   if (operator === "floordiv" && b === 1) return a;
+  // (p + S) − p is S: a slice's length, as exporters write it.
+  if (operator === "sub" && typeof a !== "number" && a.kind === "expression") {
+    if (a.operator === "add" && sameInt(a.a, b)) return a.b;
+    if (a.operator === "add" && sameInt(a.b, b)) return a.a;
+  }
   // Sizes and positions are non-negative, so a subtrahend or divisor is at its least for the most.
   const max =
     operator === "add" || operator === "mul"
