@@ -8,7 +8,7 @@ import type { Node, Tensor } from "../ir.ts";
 import { maxOf, symIntExpression } from "../symint.ts";
 import type { IntLike } from "../symint.ts";
 import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
-import type { ArgumentReader, LowerContext, Op } from "./op.ts";
+import type { ArgumentReader, Condition, LowerContext, Op } from "./op.ts";
 import { sameDims } from "./shape.ts";
 
 /** [x, weight [width], epsilon] → like x; over the last dimension. */
@@ -51,6 +51,18 @@ function checkHeads(args: ArgumentReader, q: Tensor, k: Tensor): { S: IntLike; h
     () => `head sizes differ: ${fixedDim(q, 3)} and ${fixedDim(k, 3)}`,
   );
   return { S: q.dims[1] ?? 1, headSize: fixedDim(q, 3) };
+}
+
+/** Rows [position, position + S) lie within `size`. */
+function positionCondition(position: IntLike, S: IntLike, size: IntLike): readonly Condition[] {
+  return [
+    {
+      kind: "range",
+      what: "the position",
+      value: position,
+      most: symIntExpression("sub", size, S),
+    },
+  ];
 }
 
 interface Rotary {
@@ -118,6 +130,11 @@ function inferRotary(args: ArgumentReader) {
   ] as const;
 }
 
+/** Rotary embedding reads rows of the tables from a position on. */
+function tablePosition(args: ArgumentReader): readonly Condition[] {
+  return positionCondition(args.int(4), args.tensor(0).dims[1] ?? 1, args.tensor(2).dims[0] ?? 1);
+}
+
 /** [xq [1,S,Hq,D], xk [1,S,Hkv,D], cos [S, R/2], sin] → rotated; pairs (2i, 2i+1) of the first R. */
 export const applyRotaryEmbOp: Op = {
   infer: inferRotary,
@@ -140,6 +157,7 @@ export const applyRotaryEmbHfOp: Op = {
       position: args.int(4),
     });
   },
+  conditions: tablePosition,
 };
 
 /**
@@ -156,6 +174,7 @@ export const applyRotaryEmbAtOp: Op = {
       position: args.int(4),
     });
   },
+  conditions: tablePosition,
 };
 
 function cacheType(cache: Tensor): "f32" | "f16" {
@@ -194,6 +213,8 @@ export const updateCacheOp: Op = {
       })),
     ];
   },
+  conditions: (args) =>
+    positionCondition(args.int(2), args.tensor(0).dims[1] ?? 1, fixedDim(args.tensor(1), 1)),
 };
 
 /**
@@ -268,4 +289,6 @@ export const sdpaWithKvCacheOp: Op = {
       ),
     ];
   },
+  conditions: (args) =>
+    positionCondition(args.int(5), args.tensor(0).dims[1] ?? 1, fixedDim(args.tensor(3), 1)),
 };

@@ -50,6 +50,24 @@ export interface ResultType {
   readonly dims: readonly IntLike[];
 }
 
+/** What must hold when a node runs and cannot be seen when it is planned. */
+export type Condition =
+  /** 0 ≤ value ≤ most. */
+  | {
+      readonly kind: "range";
+      readonly what: string;
+      readonly value: IntLike;
+      readonly most: IntLike;
+    }
+  /** Every element of an integer tensor. */
+  | {
+      readonly kind: "indices";
+      readonly what: string;
+      readonly tensor: Tensor;
+      readonly least: number;
+      readonly most: number;
+    };
+
 /** An operator: what its results look like, and how it runs. */
 export interface Op {
   /** Checks the arguments and types the results. Throws `FormatError` or `UnsupportedError`. */
@@ -57,6 +75,8 @@ export interface Op {
   /** The argument whose bytes the (only) result shares, where nothing needs to run. */
   readonly alias?: (node: Node) => Tensor | undefined;
   readonly lower: (node: Node, context: LowerContext) => readonly Call[];
+  /** Kernels do not check these: they clamp or drop, at best. */
+  readonly conditions?: (args: ArgumentReader) => readonly Condition[];
 }
 
 /** Typed access to a node's arguments; what is wrong is said with the operator's name. */

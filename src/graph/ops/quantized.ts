@@ -128,4 +128,13 @@ export const embeddingQ4gswOp: Op = {
       ),
     );
   },
+  conditions: (args) => [
+    {
+      kind: "indices",
+      what: "token",
+      tensor: args.tensor(3),
+      least: 0,
+      most: fixedDim(args.tensor(0), 0) - 1,
+    },
+  ],
 };

@@ -122,6 +122,18 @@ export const sliceCopyOp: Op = {
       offset: symIntExpression("mul", strides[axis] ?? 1, start),
     });
   },
+  conditions(args) {
+    const { dims } = args.tensor(0);
+    const { axis, start, step, length } = readSlice(args);
+    if (typeof start === "number" && typeof length === "number") return [];
+    const size = dims[axis] ?? 1;
+    const reach = symIntExpression("mul", symIntExpression("sub", length, 1), step);
+    const most = symIntExpression("sub", symIntExpression("sub", size, 1), reach);
+    return [
+      { kind: "range", what: "the length of a slice", value: length, most: size },
+      { kind: "range", what: "the start of a slice", value: start, most },
+    ];
+  },
 };
 
 /** [x, axis, index] */
@@ -148,5 +160,11 @@ export const selectCopyOp: Op = {
       strides: strides.filter((_, i) => i !== axis),
       offset: symIntExpression("mul", strides[axis] ?? 1, index),
     });
+  },
+  conditions(args) {
+    const { dims } = args.tensor(0);
+    const size = dims[normalizeAxis(args.op, args.constantInt(1), dims.length)] ?? 1;
+    const value = wrap(args.int(2), size);
+    return [{ kind: "range", what: "an index", value, most: symIntExpression("sub", size, 1) }];
   },
 };
