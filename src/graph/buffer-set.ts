@@ -17,11 +17,42 @@ export class BufferSet {
   readonly #label: string;
   readonly #tensors = new Map<Tensor, GPUBuffer>();
   readonly #slots: GPUBuffer[] = [];
+  readonly #shared: BufferSet | undefined;
 
-  constructor(gpu: GpuDevice, label: string, constants: ConstantStore) {
+  /** `shared` has buffers of its own that plans of this set use too: state, above all. */
+  constructor(gpu: GpuDevice, label: string, constants: ConstantStore, shared?: BufferSet) {
     this.#gpu = gpu;
     this.#label = label;
     this.#constants = constants;
+    this.#shared = shared;
+  }
+
+  /** Makes the buffers of `tensors`, where they have none yet. */
+  allocateTensors(tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) {
+      if (this.#find(tensor) !== undefined) continue;
+      const label = `${this.#label}.${tensor.name}`;
+      this.#tensors.set(tensor, this.#gpu.createStorageBuffer(label, maxByteLength(tensor)));
+    }
+  }
+
+  /** Frees the buffers of `tensors` again. */
+  freeTensors(tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) {
+      const buffer = this.#tensors.get(tensor);
+      if (buffer !== undefined) this.#gpu.destroyBuffer(buffer);
+      this.#tensors.delete(tensor);
+    }
+  }
+
+  /** True where `tensor` has a buffer of its own. */
+  has(tensor: Tensor): boolean {
+    return this.#find(tensor) !== undefined;
+  }
+
+  #find(tensor: Tensor): GPUBuffer | undefined {
+    const own = this.#tensors.get(tensor);
+    return own ?? (this.#shared === undefined ? undefined : this.#shared.#find(tensor));
   }
 
   /**
@@ -30,11 +61,7 @@ export class BufferSet {
    */
   allocate(plans: readonly Plan[]): void {
     for (const { tensors, slotBytes } of plans) {
-      for (const tensor of tensors) {
-        if (this.#tensors.has(tensor)) continue;
-        const label = `${this.#label}.${tensor.name}`;
-        this.#tensors.set(tensor, this.#gpu.createStorageBuffer(label, maxByteLength(tensor)));
-      }
+      this.allocateTensors(tensors);
       if (
         this.#slots.length > 0 &&
         slotBytes.some((bytes, i) => bytes > (this.#slots[i]?.size ?? 0))
@@ -52,7 +79,7 @@ export class BufferSet {
 
   /** The buffer of a tensor that has its own. */
   tensor(tensor: Tensor): GPUBuffer {
-    const buffer = this.#tensors.get(tensor);
+    const buffer = this.#find(tensor);
     if (buffer === undefined) throw new Error(`buffers: "${tensor.name}" has no buffer of its own`);
     return buffer;
   }
