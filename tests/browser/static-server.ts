@@ -37,6 +37,8 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  // Browsers ask by themselves, and log an error where there is none.
+  if (request.url === "/favicon.ico") return void response.writeHead(204).end();
   const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
   const file = resolvePath(folders, path);
   const found = file === undefined ? undefined : await stat(file).catch(() => undefined);
