@@ -1,4 +1,5 @@
-// argmax and argmin, first half: the best element of each part of each row.
+// argmax and argmin over the middle of [outer, width, inner], first half: the best element of each part
+// of each row, that is of each pair of outer and inner.
 //
 // One workgroup a part. Elements compare by integer keys that order floats (NaN above all, −0 as 0),
 // so that no GPU's view of NaN matters; of equal keys the lower index wins.
@@ -9,11 +10,12 @@ const LARGEST: bool = true; // @param false looks for the smallest
 struct Params {
   rows: u32,
   width: u32,
+  inner: u32,
   parts: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> best: array<vec2<u32>>; // [rows, parts]: key, index
-@group(0) @binding(1) var<storage, read> x: array<u32>; // [rows, width] f32 bits
+@group(0) @binding(1) var<storage, read> x: array<u32>; // [outer, width, inner] f32 bits
 @group(0) @binding(2) var<uniform> params: Params;
 
 fn element_key(bits: u32) -> u32 {
@@ -36,10 +38,11 @@ fn main(
   }
   let row = group / params.parts;
   let part = group % params.parts;
+  let start = (row / params.inner) * params.width * params.inner + row % params.inner;
   let stride = params.parts * WORKGROUP_SIZE;
   var candidate = vec2(0u, 0xffffffffu);
   for (var i = part * WORKGROUP_SIZE + lane; i < params.width; i += stride) {
-    candidate = better(candidate, vec2(element_key(x[row * params.width + i]), i));
+    candidate = better(candidate, vec2(element_key(x[start + i * params.inner]), i));
   }
   candidate = workgroup_best(candidate, lane);
   if (lane == 0u) {

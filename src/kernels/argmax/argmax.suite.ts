@@ -2,21 +2,25 @@ import { ramp, randomValues } from "../testing/data.ts";
 import { defineSuite } from "../testing/suite.ts";
 import type { KernelCase } from "../testing/suite.ts";
 import { argmax } from "./argmax.ts";
+import type { ArgmaxLive } from "./argmax.ts";
 import { argmaxReference } from "./argmax.reference.ts";
 
 function argmaxCases(
   name: string,
   width: number,
   x: Float32Array<ArrayBuffer>,
-): KernelCase<{ readonly rows: number }>[] {
+  inner = 1,
+): KernelCase<ArgmaxLive>[] {
   const rows = x.length / width;
   return (["argmax", "argmin"] as const).map((op) => ({
-    name: `${op} ${name} ${rows}x${width}`,
+    name: `${op} ${name} ${rows / inner}x${width}x${inner}`,
     route: (capabilities) => argmax({ op, width, maxRows: rows }, capabilities),
     expectRoute: () => "argmax",
-    live: { rows },
+    live: inner === 1 ? { rows } : { rows, inner },
     operands: () => ({ x, out: { bytes: 4 * rows } }),
-    expected: () => ({ out: { type: "i32" as const, values: argmaxReference(op, x, width) } }),
+    expected: () => ({
+      out: { type: "i32" as const, values: argmaxReference(op, x, width, inner) },
+    }),
     tolerance: { absolute: 0, relative: 0 },
   }));
 }
@@ -40,6 +44,7 @@ export const argmaxSuite = defineSuite("argmax", [
   ...argmaxCases("ramp", 100, ramp(7 * 100, 13, 6, 8)),
   ...argmaxCases("random", 130, randomValues(300 * 130, 5)),
   ...argmaxCases("random", 5000, randomValues(3 * 5000, 6)),
+  ...argmaxCases("middle", 65, randomValues(3 * 65 * 7, 8), 7),
   ...argmaxCases("wide", 128_256, wide),
   ...argmaxCases("all equal", 300, new Float32Array(600).fill(-1)),
   ...argmaxCases("both zeros", 8, Float32Array.of(-0, 0, -0, 0, 0, -0, 0, -0)),

@@ -8,12 +8,20 @@ import workgroupBest from "../shared/workgroup-best.wgsl";
 import finalSource from "./argmax-final.wgsl";
 import partialSource from "./argmax-partial.wgsl";
 
-/** What is fixed about `aten.argmax` or `aten.argmin` over the last dimension. */
+/** What is fixed about `aten.argmax` or `aten.argmin` over one dimension or a contiguous range. */
 export interface ArgmaxShape {
   readonly op: "argmax" | "argmin";
+  /** Length of what is searched. */
   readonly width: number;
-  /** The most rows a call can have. */
+  /** The most outputs a call can have. */
   readonly maxRows: number;
+}
+
+/** Live sizes: x is [rows / inner, width, inner]; out has `rows` elements. */
+export interface ArgmaxLive {
+  readonly rows: number;
+  /** Elements behind the searched dimension; 1, the last dimension, if absent. */
+  readonly inner?: number;
 }
 
 const WORKGROUP_SIZE = 128;
@@ -22,13 +30,13 @@ const FINAL_WORKGROUP_SIZE = 64;
 const PART_WIDTH = 4096;
 
 /**
- * `aten.argmax`, `aten.argmin`: operands x [rows, width] f32, out [rows] i32. Of equal elements the
+ * `aten.argmax`, `aten.argmin`: operands x [rows / inner, width, inner] f32, out [rows] i32. Of equal elements the
  * first wins; a row with NaN gives the index of its first NaN, as ATen does.
  */
 export function argmax(
   { op, width, maxRows }: ArgmaxShape,
   capabilities: Capabilities,
-): Route<{ readonly rows: number }> {
+): Route<ArgmaxLive> {
   const parts = divideCeil(width, PART_WIDTH);
   const partial = defineKernel({
     label: `${op}_partial`,
@@ -48,7 +56,7 @@ export function argmax(
       {
         kernel: partial,
         bind: { best: "best", x: "x" },
-        params: ({ rows }) => ({ rows, width, parts }),
+        params: ({ rows, inner = 1 }) => ({ rows, width, inner, parts }),
         grid: ({ rows }) => foldWorkgroupCount(rows * parts, capabilities),
       },
       {
