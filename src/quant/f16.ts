@@ -4,7 +4,10 @@
  */
 
 /** f16 exponent field e stands for 2^(e − 25) times the 11-bit significand; field 0 like field 1. */
-const F16_STEP: readonly number[] = Array.from({ length: 31 }, (_, e) => 2 ** (Math.max(e, 1) - 25));
+const F16_STEP: readonly number[] = Array.from(
+  { length: 31 },
+  (_, e) => 2 ** (Math.max(e, 1) - 25),
+);
 
 /** 1.5 × 2^52: adding and subtracting it rounds a double below 2^51 to an integer, ties to even. */
 const ROUND = 6755399441055744;
