@@ -2,8 +2,8 @@
 // in one group. Needs K and the group size to be multiples of 32. With operands.wgsl.
 //
 // The low nibbles of a word's bytes are its even k, the high ones its odd k, so a word is two masks
-// away from two vectors; x is brought into that order once for all outputs. All weights of an
-// iteration are asked for before the first is used: several loads in flight hide their latency.
+// away from two vectors; x is brought into that order once for all outputs. All loads of an
+// iteration come before the first use: many in flight hide their latency.
 
 const OUTPUTS: u32 = 4u; // @param outputs a workgroup
 const BLOCKS_PER_GROUP: u32 = 1u; // @param
@@ -23,7 +23,8 @@ fn dot_word(word: u32, even: vec4<f32>, odd: vec4<f32>) -> f32 {
 fn partial_dots(first_output: u32, lane: u32, lanes: u32) -> array<f32, OUTPUTS> {
   let blocks = params.K / 32u;
   let groups = blocks / BLOCKS_PER_GROUP;
-  var sums: array<f32, OUTPUTS>;
+  // Written out: called in a loop, and compilers differ in when they clear what is not.
+  var sums = array<f32, OUTPUTS>();
   for (var block = lane; block < blocks; block += lanes) {
     let group = block / BLOCKS_PER_GROUP;
     var words: array<vec4<u32>, OUTPUTS>;
@@ -34,9 +35,13 @@ fn partial_dots(first_output: u32, lane: u32, lanes: u32) -> array<f32, OUTPUTS>
       words[r] = weight[n * blocks + block];
       scale[r] = read_scale(n * groups + group);
     }
+    var inputs: array<vec4<f32>, 8>;
+    for (var i = 0u; i < 8u; i++) {
+      inputs[i] = x[block * 8u + i];
+    }
     for (var i = 0u; i < 4u; i++) {
-      let first = x[block * 8u + 2u * i];
-      let second = x[block * 8u + 2u * i + 1u];
+      let first = inputs[2u * i];
+      let second = inputs[2u * i + 1u];
       let even = vec4<f32>(first.xz, second.xz);
       let odd = vec4<f32>(first.yw, second.yw);
       for (var r = 0u; r < OUTPUTS; r++) {

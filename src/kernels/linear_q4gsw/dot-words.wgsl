@@ -15,7 +15,8 @@ fn nibbles(half_word: u32) -> vec4<f32> {
 fn partial_dots(first_output: u32, lane: u32, lanes: u32) -> array<f32, OUTPUTS> {
   let words = params.K / 8u;
   let groups = words / WORDS_PER_GROUP;
-  var sums: array<f32, OUTPUTS>;
+  // Written out: called in a loop, and compilers differ in when they clear what is not.
+  var sums = array<f32, OUTPUTS>();
   for (var at = lane; at < words; at += lanes) {
     let group = at / WORDS_PER_GROUP;
     let low = x[2u * at];
