@@ -9,5 +9,10 @@ const embeddedModel = fileURLToPath(
   new URL("../../models/stories-14m/stories-14m-q4_0.gguf", import.meta.url),
 );
 
+// A reader such as `head` may leave early: that is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 // No process.exit: output that is still buffered is written, and no GPU work is cut off.
 process.exitCode = await runCli(process.argv, { embeddedModel, version: packageJson.version });

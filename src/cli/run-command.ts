@@ -88,8 +88,6 @@ function start(model: Model, prompt: string, flags: RunOptions, signal: AbortSig
 
 /** Writes the pieces as they come; waits where the reader of a pipe is slower than the GPU. */
 async function stream(generation: Generation, silent: boolean): Promise<GenerationResult> {
-  // It rejects together with the iteration, which is where the error is seen.
-  generation.result.catch(() => undefined);
   let last = "";
   try {
     for await (const { text } of generation) {
@@ -151,8 +149,7 @@ export async function runCommand(
   const { signal } = interruption;
   let readerGone = false;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    readerGone = true;
+    readerGone ||= error.code === "EPIPE";
     interruption.abort();
   });
   const bar = new ProgressBar(process.stderr);
