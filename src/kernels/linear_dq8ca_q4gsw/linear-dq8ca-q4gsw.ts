@@ -1,0 +1,59 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import { elementwiseGrid } from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
+import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
+import type { LinearQ4gswShape } from "../linear_q4gsw/linear-q4gsw.ts";
+import { ELEMENTWISE_WORKGROUP_SIZE } from "../shared/element-type.ts";
+import invocationIndex from "../shared/invocation-index.wgsl";
+import roundHalfEven from "../shared/round-half-even.wgsl";
+import source from "./requantize.wgsl";
+
+type Live = { readonly M: number };
+
+/** What is fixed about `et_vk.linear_dq8ca_q4gsw`: as for linear_q4gsw, but for the rows. */
+export interface LinearDq8caQ4gswShape extends Omit<LinearQ4gswShape, "rows" | "maxM"> {
+  /** The largest live M; 1 takes the routes of one row. */
+  readonly maxM: number;
+}
+
+/**
+ * `et_vk.linear_dq8ca_q4gsw`: a 4-bit linear layer of activations quantised to 8 bits, with a scale and
+ * a zero point a row. Operands x f32 [M, K], x_scale f32 [M], x_zero_point i8 [M], and weight, scales,
+ * bias, out as of `linearQ4gsw`, which does the product: first x is replaced by what quantisation
+ * leaves of it, in f32, so that every fast route serves.
+ */
+export function linearDq8caQ4gsw(
+  { maxM, ...shape }: LinearDq8caQ4gswShape,
+  capabilities: Capabilities,
+): Route<Live> {
+  const { K } = shape;
+  const linear = linearQ4gsw(
+    maxM === 1 ? { ...shape, rows: "one" } : { ...shape, rows: "many", maxM },
+    capabilities,
+  );
+  const requantize: DispatchTemplate<Live> = {
+    kernel: defineKernel({
+      label: "linear_dq8ca_q4gsw_requantize",
+      parts: [invocationIndex, roundHalfEven, source],
+      overrides: { WORKGROUP_SIZE: ELEMENTWISE_WORKGROUP_SIZE },
+    }),
+    bind: { out: "x_requantized", x: "x", x_scale: "x_scale", x_zero_point: "x_zero_point" },
+    params: ({ M }) => ({ M, K }),
+    grid: ({ M }) => elementwiseGrid(M * K, ELEMENTWISE_WORKGROUP_SIZE, capabilities),
+  };
+  const product = linear.dispatches.map((dispatch) => ({
+    ...dispatch,
+    bind: Object.fromEntries(
+      Object.entries(dispatch.bind).map(([name, operand]) => [
+        name,
+        operand === "x" ? "x_requantized" : operand,
+      ]),
+    ),
+  }));
+  return {
+    name: `dq8ca_${linear.name}`,
+    scratch: { ...linear.scratch, x_requantized: 4 * maxM * K },
+    dispatches: [requantize, ...product],
+  };
+}

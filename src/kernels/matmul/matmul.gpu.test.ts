@@ -1,0 +1,4 @@
+import { testKernelSuite } from "../../../tests/support/kernel-suite.ts";
+import { matmulSuite } from "./matmul.suite.ts";
+
+testKernelSuite(matmulSuite);
