@@ -1,19 +1,10 @@
 import type { LoadOptions, LoadProgress, ModelInfo } from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
-import type { Checkpoint } from "./checkpoint.ts";
 import { FormatError, RequestError } from "./errors.ts";
-import { ggufCheckpoint } from "./formats/gguf/checkpoint.ts";
-import { readGguf } from "./formats/gguf/read.ts";
-import { describeRequantized } from "./formats/gguf/weights-report.ts";
 import { DecoderSession } from "./generate/decoder-session.ts";
 import type { GpuDevice } from "./gpu/device.ts";
-import { elementCount } from "./graph/ir.ts";
-import { maxOf } from "./graph/symint.ts";
 import { Model } from "./model.ts";
-import { buildModel } from "./models/index.ts";
-import { tokenizerFromGguf } from "./text/gguf-tokenizer.ts";
-import { tokenizerFromJson } from "./text/json-tokenizer.ts";
-import type { Tokenizer } from "./text/tokenizer.ts";
+import { openModel } from "./open-model.ts";
 
 /** Positions a cache holds unless the caller says otherwise: memory grows with it. */
 const DEFAULT_CONTEXT_LENGTH = 4096;
@@ -24,71 +15,14 @@ const DEFAULT_CONTEXT_LENGTH = 4096;
  */
 const PROMPT_CHUNK = 512;
 
-/** What every format yields before anything touches the GPU. */
-interface OpenedModel {
-  readonly name: string;
-  readonly checkpoint: Checkpoint;
-  readonly tokenizer: Tokenizer;
-  readonly warnings: readonly string[];
-}
-
-async function openGguf(
-  source: ByteSource,
-  tokenizerSource: ByteSource | undefined,
-  signal: AbortSignal | undefined,
-): Promise<OpenedModel> {
-  const file = await readGguf(source, signal);
-  const checkpoint = ggufCheckpoint(file, source);
-  const name = file.metadata.get("general.name");
-  const requantized = describeRequantized(file);
-  return {
-    name: typeof name === "string" && name !== "" ? name : source.name,
-    checkpoint,
-    tokenizer:
-      tokenizerSource === undefined
-        ? tokenizerFromGguf(file.metadata)
-        : await readTokenizer(tokenizerSource, signal),
-    warnings: requantized === undefined ? [] : [requantized],
-  };
-}
-
-/** The largest `tokenizer.json` in use is 35 MB. */
-const MAX_TOKENIZER_BYTES = 2 ** 28;
-
-async function readTokenizer(
-  source: ByteSource,
-  signal: AbortSignal | undefined,
-): Promise<Tokenizer> {
-  if (source.byteLength > MAX_TOKENIZER_BYTES) {
-    throw new FormatError(
-      `${source.name}: ${source.byteLength} bytes are too many for a tokenizer`,
-    );
-  }
-  const text = new TextDecoder().decode(await source.read(0, source.byteLength, signal));
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError(`${source.name}: not a tokenizer.json: ${String(cause)}`, { cause });
-  }
-  return tokenizerFromJson(json);
-}
-
-function resolveContextLength(requested: number | undefined, checkpoint: Checkpoint): number {
-  const { contextLength: trained } = checkpoint.hyperparameters;
-  if (requested === undefined) return Math.min(trained, DEFAULT_CONTEXT_LENGTH);
-  if (!Number.isInteger(requested) || requested < 1 || requested > trained) {
+function resolveContextLength(requested: number | undefined, longest: number): number {
+  if (requested === undefined) return Math.min(longest, DEFAULT_CONTEXT_LENGTH);
+  if (!Number.isInteger(requested) || requested < 1 || requested > longest) {
     throw new RequestError(
-      `load: contextLength is ${requested}; this model allows an integer from 1 to ${trained}`,
+      `load: contextLength is ${requested}; this model allows an integer from 1 to ${longest}`,
     );
   }
   return requested;
-}
-
-function countParameters(checkpoint: Checkpoint): number {
-  let count = 0;
-  for (const { dims } of checkpoint.tensors.values()) count += maxOf(elementCount(dims));
-  return count;
 }
 
 /** Reads a model of whichever format `source` holds and puts it on the GPU. */
@@ -106,9 +40,10 @@ export async function loadModel(
     options.onProgress?.({ status, file: source.name, ...progress });
   };
   report("open");
-  const { name, checkpoint, tokenizer, warnings } = await openGguf(source, tokenizerSource, signal);
-  const contextLength = resolveContextLength(options.contextLength, checkpoint);
-  const decoder = await buildModel(checkpoint, {
+  const opened = await openModel(source, tokenizerSource, signal);
+  const { tokenizer } = opened;
+  const contextLength = resolveContextLength(options.contextLength, opened.contextLength);
+  const decoder = await opened.build({
     contextLength,
     maxSequenceLength: Math.min(PROMPT_CHUNK, contextLength),
     cacheType,
@@ -129,13 +64,13 @@ export async function loadModel(
   report("ready");
   const { weightBytes, workingBytes } = session.memory;
   const info: ModelInfo = {
-    name,
-    architecture: checkpoint.architecture,
-    contextLength,
+    name: opened.name,
+    architecture: opened.architecture,
+    contextLength: decoder.contextLength,
     vocabularySize: decoder.vocabularySize,
-    parameters: countParameters(checkpoint),
+    parameters: opened.parameters,
     weightBytes,
     cacheBytes: workingBytes,
   };
-  return new Model(info, warnings, tokenizer, session, onDispose);
+  return new Model(info, opened.warnings, tokenizer, session, onDispose);
 }

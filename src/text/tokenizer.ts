@@ -91,6 +91,12 @@ export class Tokenizer {
     this.#withoutSpecial = splitters(ordinary(parts.added), ordinary(parts.addedNormalized));
   }
 
+  /** The same tokenizer, with more ids that end a text: those a model names itself. */
+  withEndIds(ids: readonly number[]): Tokenizer {
+    if (ids.every((id) => this.endIds.has(id))) return this;
+    return new Tokenizer({ ...this.#parts, endIds: new Set([...this.endIds, ...ids]) });
+  }
+
   /** Token ids of `text`. Lone surrogates count as U+FFFD. */
   encode(text: string, options: EncodeOptions = {}): number[] {
     const { addSpecial = true, parseSpecial = false, guard } = options;
