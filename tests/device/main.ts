@@ -2,12 +2,16 @@
  * Runs the kernel suites on this machine's GPU: bundled into one file by `npm run test:device`,
  * which needs nothing but Node and `node_modules/webgpu` beside it.
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { adapterName } from "../../src/gpu/capabilities.ts";
 import { GpuDevice } from "../../src/gpu/device.ts";
+import { Tetrad } from "../../src/node.ts";
 import { findGpu } from "../../src/platform/node/gpu.ts";
+import { compareWithReference } from "../support/stories-reference.ts";
+import type { StoriesReference } from "../support/stories-reference.ts";
 import { RESULT_TITLES, resultCells, runSuites, summaryLine } from "./run-suites.ts";
 import { kernelSuites } from "./suites.ts";
 
@@ -15,6 +19,7 @@ const USAGE = `node device.mjs [OPERATOR…] [options]
   --heavy        run the heavy cases as well
   --case TEXT    only cases whose name contains TEXT
   --failures     print only what failed
+  --reference    compare the embedded model (in models/stories-14m) with float64 as well
   --json FILE    write the results and the device's capabilities
   --software     run on the software adapter
   --require-gpu  fail where there is no hardware adapter
@@ -35,6 +40,7 @@ function parse() {
       heavy: { type: "boolean", default: false },
       case: { type: "string", default: "" },
       failures: { type: "boolean", default: false },
+      reference: { type: "boolean", default: false },
       json: { type: "string" },
       software: { type: "boolean", default: false },
       "require-gpu": { type: "boolean", default: false },
@@ -75,6 +81,30 @@ async function run({ values, positionals }: ReturnType<typeof parse>): Promise<b
   }
 }
 
+/** The embedded model's tokens and logits against float64, with either type of cache. */
+async function runReference(): Promise<boolean> {
+  const folder = join("models", "stories-14m");
+  const json = await readFile(join(folder, "reference.json"), "utf8");
+  await using tetrad = await Tetrad.create();
+  let passed = true;
+  for (const [cacheType, tolerance] of [
+    ["f32", 1e-3],
+    ["f16", 2e-2],
+  ] as const) {
+    const model = await tetrad.load(join(folder, "stories-14m-q4_0.gguf"), { cacheType });
+    const report = await compareWithReference(model, JSON.parse(json) as StoriesReference);
+    const ok = report.mismatches.length === 0 && report.maxLogitError < tolerance;
+    console.log(
+      `stories-14m, ${cacheType} cache: ${report.steps} steps, ${report.mismatches.length} differ, ` +
+        `logits within ${report.maxLogitError.toExponential(1)}: ${ok ? "ok" : "FAILED"}`,
+    );
+    for (const mismatch of report.mismatches) console.log(`    ${mismatch}`);
+    passed &&= ok;
+    await model.dispose();
+  }
+  return passed;
+}
+
 try {
   const args = parse();
   if (args.values.help) console.log(USAGE);
@@ -82,7 +112,11 @@ try {
     for (const { operator, cases } of kernelSuites) {
       console.log(`${operator}: ${cases.length} cases`);
     }
-  } else if (!(await run(args))) process.exitCode = 1;
+  } else {
+    const kernels = await run(args);
+    const reference = !args.values.reference || (await runReference());
+    if (!kernels || !reference) process.exitCode = 1;
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 2;
