@@ -1,0 +1,124 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { buildCli } from "./build-cli.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const GGUF = "models/stories-14m/stories-14m-q4_0.gguf";
+const PROMPT = "Once upon a time";
+
+let cli: string;
+beforeAll(async () => {
+  cli = await buildCli();
+});
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command; `onOutput` sees the child at its first output. */
+async function tetrad(
+  args: readonly string[],
+  { input = "", onOutput }: { input?: string; onOutput?: (child: ChildProcess) => void } = {},
+): Promise<Outcome> {
+  const child = spawn(process.execPath, [cli, ...args], { cwd: ROOT });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.once("data", () => onOutput?.(child));
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  // It may be gone before it reads.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve) => {
+    child.once("close", resolve);
+  });
+  return { code, stdout, stderr };
+}
+
+const run = (...args: string[]) => ["run", "--software", ...args];
+
+describe("run", () => {
+  test("streams the model inside and closes with its speed", async () => {
+    const { code, stdout, stderr } = await tetrad(run(PROMPT, "--max-tokens", "5"));
+    expect(stderr).toMatch(/^5 tokens, .* tokens\/s, first after .*, on SwiftShader/m);
+    expect(stderr).toMatch(/^tetrad: warning: no GPU found/m);
+    expect(stdout).toBe(" there was a man who\n");
+    expect(code).toBe(0);
+  });
+
+  test("takes the prompt from standard input, and says all in JSON", async () => {
+    const flags = ["--json", "--max-tokens", "2", "--context", "64"];
+    const { code, stdout } = await tetrad(run(GGUF, "-", ...flags), { input: `${PROMPT}\n` });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      text: " there was",
+      stopReason: "length",
+      model: { contextLength: 64 },
+    });
+  });
+
+  test("Ctrl-C ends a generation", async () => {
+    const { code, stdout, stderr } = await tetrad(run(PROMPT), {
+      onOutput: (child) => child.kill("SIGINT"),
+    });
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/^ there.*\n$/s);
+    expect(stderr).not.toMatch(/Error|tokens\/s/);
+  });
+
+  test("a reader that leaves early is no error", async () => {
+    const { code, stderr } = await tetrad(run(PROMPT), {
+      onOutput: (child) => child.stdout?.destroy(),
+    });
+    expect(code).toBe(0);
+    expect(stderr).not.toMatch(/EPIPE|Error/);
+  });
+});
+
+test.each<[what: string, args: string[], message: string]>([
+  ["a missing file", ["run", "none.gguf", "hi"], "none.gguf: no such file"],
+  ["a wrong number", ["run", "hi", "--top-p", "3"], "at least 0, at most 1"],
+  ["an unknown flag", ["run", "hi", "--foo"], "unknown option '--foo'"],
+  ["no prompt", ["run"], "no prompt"],
+  ["flags that exclude each other", run("hi", "--require-gpu"), "cannot be used with"],
+  ["a file that is no model", ["inspect", "package.json"], 'not "GGUF"'],
+  ["a context too long", ["inspect", GGUF, "--context", "513"], "--context 513"],
+])("%s is told in one line", async (_, args, message) => {
+  const { code, stdout, stderr } = await tetrad(args);
+  expect(stderr).toMatch(/^tetrad: [^\n]+\n$/);
+  expect(stderr).toContain(message);
+  expect(stdout).toBe("");
+  expect(code).toBe(2);
+});
+
+test("--debug shows where an error comes from", async () => {
+  const { stderr } = await tetrad(["inspect", "package.json", "--debug"]);
+  expect(stderr).toMatch(/^FormatError: .*\n +at /m);
+});
+
+test("inspect shows a GGUF file and the memory it needs", async () => {
+  const { code, stdout } = await tetrad(["inspect", GGUF, "--context", "100"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/general\.name +Stories 14M/);
+  expect(stdout).toMatch(/Q4_0 +57 tensors/);
+  // 8 layers × 100 positions × 2 heads of 64, keys and values, 2 bytes each.
+  expect(stdout).toMatch(/KV cache f16 .* \+ 400 KiB cache/);
+});
+
+test("inspect shows an ExecuTorch program", async () => {
+  const { code, stdout } = await tetrad(["inspect", "models/stories-14m/pte/stories-14m-4w.pte"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/57 × +et_vk\.linear_q4gsw/);
+});
+
+test("devices lists the software adapter and its kernels", async () => {
+  const { code, stdout } = await tetrad(["devices"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^SwiftShader/m);
+  expect(stdout).toMatch(/linear, one token +gemv/);
+});
