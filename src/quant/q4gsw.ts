@@ -146,11 +146,12 @@ export function dequantizeQ4Row(planes: Q4Planes, row: number): Float64Array {
   const start = row * q4RowBytes(columns);
   const scaleStart = row * (columns / groupSize);
   const out = new Float64Array(columns);
-  for (let k = 0; k < columns; k++) {
-    const stored = scales[scaleStart + Math.floor(k / groupSize)] ?? 0;
+  for (let k = 0; k < columns; ) {
+    const stored = scales[scaleStart + k / groupSize] ?? 0;
     const scale = scales instanceof Uint16Array ? f16BitsToNumber(stored) : stored;
-    const nibble = ((weight[start + (k >> 1)] ?? 0) >> (4 * (k & 1))) & 15;
-    out[k] = (nibble - 8) * scale;
+    for (const end = Math.min(columns, k + groupSize); k < end; k++) {
+      out[k] = (((weight[start + (k >> 1)]! >> (4 * (k & 1))) & 15) - 8) * scale;
+    }
   }
   return out;
 }

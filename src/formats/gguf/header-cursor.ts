@@ -1,8 +1,8 @@
 import type { ByteSource } from "../../byte-source.ts";
 import { FormatError } from "../../errors.ts";
 
-/** First piece read: enough for most headers without a large vocabulary. */
-const FIRST_PIECE_BYTES = 2 ** 18;
+/** First piece read: a header with 128,000 tokens and their merges (8 MB) then takes four reads. */
+const FIRST_PIECE_BYTES = 2 ** 20;
 
 /**
  * The largest header read. The biggest vocabularies in use (some 260,000 tokens with their merges)
@@ -10,7 +10,14 @@ const FIRST_PIECE_BYTES = 2 ** 18;
  */
 export const MAX_HEADER_BYTES = 2 ** 28;
 
-const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+/**
+ * Array elements in all of a header. The largest real vocabularies, with merges, scores and types,
+ * come to 1.5 million; the limit bounds what they take in memory, where a byte becomes eight.
+ */
+const MAX_ELEMENTS = 2 ** 23;
+
+/** Upper words from here on make a 64-bit integer unsafe. */
+const UNSAFE_UPPER_WORD = 2 ** 21;
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -23,6 +30,7 @@ export class HeaderCursor {
   #bytes = new Uint8Array();
   #view = new DataView(this.#bytes.buffer);
   #offset = 0;
+  #elements = 0;
 
   constructor(source: ByteSource, signal: AbortSignal | undefined) {
     this.source = source;
@@ -115,9 +123,28 @@ export class HeaderCursor {
 
   /** An unsigned 64-bit count or offset, which must be a safe integer. */
   size(what: string): number {
-    const value = this.u64();
-    if (value > MAX_SAFE) throw this.error(`${what} is ${value}`);
-    return Number(value);
+    const value = this.peekSize(what);
+    this.#take(8);
+    return value;
+  }
+
+  /** What `size` would read, left where it is. */
+  peekSize(what: string): number {
+    const at = this.#take(8);
+    this.#offset = at;
+    const upper = this.#view.getUint32(at + 4, true);
+    if (upper >= UNSAFE_UPPER_WORD) {
+      throw this.error(`${what} is ${this.#view.getBigUint64(at, true)}`);
+    }
+    return upper * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** Counts array elements against what a header may hold in all. Call before allocating. */
+  countElements(count: number, what: string): void {
+    this.#elements += count;
+    if (this.#elements > MAX_ELEMENTS) {
+      throw this.error(`with ${what}, arrays have more than ${MAX_ELEMENTS} elements in all`);
+    }
   }
 
   /** The next `length` bytes as UTF-8; malformed sequences become U+FFFD, as tokens may hold any. */

@@ -1,4 +1,5 @@
 /** Metadata values of a GGUF header. */
+import type { FormatError } from "../../errors.ts";
 import type { HeaderCursor } from "./header-cursor.ts";
 
 /** A metadata value. 64-bit integers are numbers where they are safe, else bigints. */
@@ -12,6 +13,13 @@ const MAX_ARRAY_LENGTH = 2 ** 22;
 
 /** How deep arrays may nest. Real files do not nest them at all. */
 const MAX_ARRAY_DEPTH = 4;
+
+/** What an array takes in memory beside its elements, in elements: nested ones may all be empty. */
+const ARRAY_OVERHEAD = 16;
+
+/** What they take at least, which bounds a count by the bytes that are left. */
+const MIN_STRING_BYTES = 8;
+const MIN_ARRAY_BYTES = 12;
 
 const STRING = 8;
 const ARRAY = 9;
@@ -54,13 +62,24 @@ export async function readString(
   what: string,
   maxBytes = MAX_STRING_BYTES,
 ): Promise<string> {
-  if (!cursor.has(8)) await cursor.need(8, what);
-  const length = cursor.size(`the length of ${what}`);
+  await cursor.need(8, what);
+  await cursor.need(8 + peekStringLength(cursor, what, maxBytes), what);
+  return cursor.text(cursor.size(what));
+}
+
+function peekStringLength(cursor: HeaderCursor, what: string, maxBytes: number): number {
+  const length = cursor.peekSize(`the length of ${what}`);
   if (length > maxBytes) {
     throw cursor.error(`${what} has ${length} bytes; at most ${maxBytes} are allowed`);
   }
-  if (!cursor.has(length)) await cursor.need(length, what);
-  return cursor.text(length);
+  return length;
+}
+
+/** A string that is available already; undefined, with nothing taken, where bytes are to be read. */
+function readStringNow(cursor: HeaderCursor, what: string): string | undefined {
+  if (!cursor.has(8)) return undefined;
+  if (!cursor.has(8 + peekStringLength(cursor, what, MAX_STRING_BYTES))) return undefined;
+  return cursor.text(cursor.size(what));
 }
 
 async function readArray(
@@ -72,38 +91,42 @@ async function readArray(
   await cursor.need(12, what);
   const type = cursor.u32();
   const length = cursor.size(`the length of ${what}`);
-  // An element takes at least a byte, which bounds what a wrong length can cost.
-  if (length > MAX_ARRAY_LENGTH || length > cursor.remaining) {
-    throw cursor.error(`${what} has ${length} elements; at most ${MAX_ARRAY_LENGTH} are allowed`);
-  }
-  const values: GgufValue[] = [];
   const scalar = SCALARS.get(type);
+  if (scalar === undefined && type !== STRING && type !== ARRAY)
+    throw unknownType(cursor, what, type);
+  const elementBytes = scalar?.bytes ?? (type === STRING ? MIN_STRING_BYTES : MIN_ARRAY_BYTES);
+  const most = Math.min(MAX_ARRAY_LENGTH, Math.floor(cursor.remaining / elementBytes));
+  if (length > most) {
+    throw cursor.error(`${what} has ${length} elements; at most ${most} are possible here`);
+  }
+  cursor.countElements(ARRAY_OVERHEAD + length, what);
+  const values: GgufValue[] = [];
   if (scalar !== undefined) {
     await cursor.need(length * scalar.bytes, what);
     for (let i = 0; i < length; i++) values.push(scalar.read(cursor));
-    return values;
+  } else if (type === STRING) {
+    // Without a promise for each: vocabularies have hundreds of thousands.
+    for (let i = 0; i < length; i++) {
+      values.push(readStringNow(cursor, what) ?? (await readString(cursor, what)));
+    }
+  } else {
+    for (let i = 0; i < length; i++) values.push(await readArray(cursor, what, depth + 1));
   }
-  for (let i = 0; i < length; i++) values.push(await readNested(cursor, type, what, depth + 1));
   return values;
 }
 
-function readNested(
-  cursor: HeaderCursor,
-  type: number,
-  what: string,
-  depth: number,
-): Promise<GgufValue> {
-  if (type === STRING) return readString(cursor, what);
-  if (type === ARRAY) return readArray(cursor, what, depth);
-  throw cursor.error(`${what} has value type ${type}, which GGUF does not define`);
+function unknownType(cursor: HeaderCursor, what: string, type: number): FormatError {
+  return cursor.error(`${what} has value type ${type}, which GGUF does not define`);
 }
 
-/** A value of the type the cursor stands before. */
+/** A value, its type first. */
 export async function readValue(cursor: HeaderCursor, what: string): Promise<GgufValue> {
   await cursor.need(4, what);
   const type = cursor.u32();
+  if (type === STRING) return readString(cursor, what);
+  if (type === ARRAY) return readArray(cursor, what, 0);
   const scalar = SCALARS.get(type);
-  if (scalar === undefined) return readNested(cursor, type, what, 0);
+  if (scalar === undefined) throw unknownType(cursor, what, type);
   await cursor.need(scalar.bytes, what);
   return scalar.read(cursor);
 }

@@ -7,7 +7,7 @@ import { FormatError, UnsupportedError } from "../../errors.ts";
 import { HeaderCursor } from "./header-cursor.ts";
 import { readString, readValue } from "./read-value.ts";
 import type { GgufValue } from "./read-value.ts";
-import { supportedTensorType, SUPPORTED_TYPE_NAMES, tensorTypeName } from "./tensor-types.ts";
+import { SUPPORTED_TYPE_NAMES, tensorType } from "./tensor-types.ts";
 import type { TensorType } from "./tensor-types.ts";
 
 export type { GgufValue } from "./read-value.ts";
@@ -137,19 +137,17 @@ async function readTensor(cursor: HeaderCursor, index: number): Promise<RawTenso
     dims.unshift(dim);
   }
   const number = cursor.u32();
-  const typeName = tensorTypeName(number);
-  if (typeName === undefined) throw cursor.error(`${what} has type ${number}, which GGML lacks`);
-  const type = supportedTensorType(typeName);
+  const type = tensorType(number);
   if (type === undefined) {
     throw new UnsupportedError(
-      `gguf: ${cursor.source.name}: ${what}: type ${typeName} is not supported; ` +
+      `gguf: ${cursor.source.name}: ${what}: type ${number} is not known; ` +
         `supported: ${SUPPORTED_TYPE_NAMES}`,
     );
   }
   const columns = dims.at(-1) ?? 0;
   if (columns % type.blockSize !== 0) {
     throw cursor.error(
-      `${what} has rows of ${columns}, no multiple of ${typeName}'s ${type.blockSize}`,
+      `${what} has rows of ${columns}, no multiple of ${type.name}'s ${type.blockSize}`,
     );
   }
   const relativeOffset = cursor.size(`the offset of ${what}`);
@@ -188,7 +186,8 @@ function placeTensors(
 
 /**
  * Reads a file's header. Rejects with `FormatError` for files that are wrong, with
- * `UnsupportedError` for versions and tensor types this runtime does not have.
+ * `UnsupportedError` for versions and tensor types that are not known. Tensors of a known type that
+ * cannot be loaded are listed, and refused when they are asked for their values.
  */
 export async function readGguf(source: ByteSource, signal?: AbortSignal): Promise<GgufFile> {
   const cursor = new HeaderCursor(source, signal);

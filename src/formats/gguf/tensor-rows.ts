@@ -1,12 +1,13 @@
 import type { ByteSource } from "../../byte-source.ts";
 import type { CheckpointTensor, Q4Matrix, RowSource } from "../../checkpoint.ts";
-import { FormatError, UnsupportedError } from "../../errors.ts";
+import { FormatError, RequestError, UnsupportedError } from "../../errors.ts";
 import { asUint16, bf16ToF32, f16ToF32 } from "../../quant/f16.ts";
 import { dequantizeQ4_0, Q4_0_BLOCK_SIZE, repackQ4_0 } from "../../quant/q4-0.ts";
 import { quantizeQ4Groups } from "../../quant/q4gsw.ts";
 import { dequantizeQ6K } from "../../quant/q6-k.ts";
 import { dequantizeQ8_0 } from "../../quant/q8-0.ts";
 import type { GgufTensorInfo } from "./read.ts";
+import { isSupportedType, SUPPORTED_TYPE_NAMES } from "./tensor-types.ts";
 
 /** Weights that share a scale in what is loaded: Q4_0's. */
 const GROUP_SIZE = Q4_0_BLOCK_SIZE;
@@ -59,42 +60,60 @@ export class GgufTensor implements CheckpointTensor {
     this.#source = source;
   }
 
-  /** Rows of the stored bytes: all but the innermost dimension. */
-  #rows(columns: number): { readonly rows: number; readonly storedRowBytes: number } {
-    const { type, byteLength } = this.#info;
+  #requireSupported(): void {
+    if (isSupportedType(this.storedType)) return;
+    throw new UnsupportedError(
+      `gguf: ${this.#source.name}: tensor "${this.name}": type ${this.storedType} is not supported; ` +
+        `supported: ${SUPPORTED_TYPE_NAMES}`,
+    );
+  }
+
+  /** Rows of `columns` elements, each run of which is read at once and converted to planes. */
+  #rowSource(
+    columns: number,
+    planeRowBytes: readonly number[],
+    convert: (stored: Uint8Array, count: number) => Uint8Array[],
+  ): RowSource {
+    const { type, byteLength, offset } = this.#info;
     const storedRowBytes = (columns / type.blockSize) * type.blockBytes;
-    return { rows: byteLength / storedRowBytes, storedRowBytes };
-  }
-
-  #readStored(start: number, bytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    return this.#source.read(this.#info.offset + start, bytes, signal);
-  }
-
-  q4(): Q4Matrix {
-    const columns = this.dims.at(-1) ?? 0;
-    if (this.dims.length !== 2 || columns % GROUP_SIZE !== 0) {
-      throw new UnsupportedError(
-        `gguf: tensor "${this.name}" is [${this.dims.join(", ")}]; ` +
-          `4-bit matrices have two dimensions and rows of a multiple of ${GROUP_SIZE}`,
-      );
-    }
-    const { rows, storedRowBytes } = this.#rows(columns);
-    const requantized = this.storedType !== "Q4_0";
-    const data: RowSource = {
+    const rows = byteLength / storedRowBytes;
+    return {
       rows,
       storedRowBytes,
-      planeRowBytes: [columns / 2, (columns / GROUP_SIZE) * 2],
+      planeRowBytes,
       read: async (start, count, signal) => {
-        const stored = await this.#readStored(
-          start * storedRowBytes,
+        const whole = Number.isInteger(start) && Number.isInteger(count);
+        if (!whole || start < 0 || count < 0 || start + count > rows) {
+          throw new RequestError(
+            `gguf: tensor "${this.name}": rows ${start} to ${start + count} of ${rows}`,
+          );
+        }
+        const stored = await this.#source.read(
+          offset + start * storedRowBytes,
           count * storedRowBytes,
           signal,
         );
-        if (requantized) return this.#requantize(stored, count * columns);
-        const { weight, scales } = repackQ4_0(stored);
-        return [weight, bytesOf(scales)];
+        return convert(stored, count);
       },
     };
+  }
+
+  q4(): Q4Matrix {
+    this.#requireSupported();
+    const [rows = 0, columns = 0] = this.dims;
+    if (this.dims.length !== 2 || columns % GROUP_SIZE !== 0) {
+      throw new UnsupportedError(
+        `gguf: ${this.#source.name}: tensor "${this.name}" is [${this.dims.join(", ")}]; ` +
+          `4-bit matrices have two dimensions and rows of a multiple of ${GROUP_SIZE}`,
+      );
+    }
+    const requantized = this.storedType !== "Q4_0";
+    const planeRowBytes = [columns / 2, (columns / GROUP_SIZE) * 2];
+    const data = this.#rowSource(columns, planeRowBytes, (stored, count) => {
+      if (requantized) return this.#requantize(stored, count * columns);
+      const { weight, scales } = repackQ4_0(stored);
+      return [weight, bytesOf(scales)];
+    });
     return { rows, columns, groupSize: GROUP_SIZE, scaleType: "f16", data, requantized };
   }
 
@@ -106,33 +125,23 @@ export class GgufTensor implements CheckpointTensor {
     const lost = quantizeQ4Groups(values, GROUP_SIZE, weight, scales);
     if (lost > 0) {
       throw new FormatError(
-        `gguf: tensor "${this.name}": ${lost} groups hold NaN, infinity or values too large for 4 bits`,
+        `gguf: ${this.#source.name}: tensor "${this.name}": ${lost} groups hold NaN, infinity or ` +
+          `values too large for 4 bits`,
       );
     }
     return [weight, bytesOf(scales)];
   }
 
   f32(): RowSource {
+    this.#requireSupported();
     // A vector's elements are its rows, so that it can be read in pieces like any other tensor;
     // blocks cannot be cut, so a quantised one is a single row.
-    const { blockSize } = this.#info.type;
     const inner = this.dims.at(-1) ?? 1;
-    const columns = this.dims.length === 1 && blockSize === 1 ? 1 : inner;
-    const { rows, storedRowBytes } = this.#rows(columns);
-    return {
-      rows,
-      storedRowBytes,
-      planeRowBytes: [4 * columns],
-      read: async (start, count, signal) => {
-        const stored = await this.#readStored(
-          start * storedRowBytes,
-          count * storedRowBytes,
-          signal,
-        );
-        const values = new Float32Array(count * columns);
-        widen(this.storedType, stored, values);
-        return [bytesOf(values)];
-      },
-    };
+    const columns = this.dims.length === 1 && this.#info.type.blockSize === 1 ? 1 : inner;
+    return this.#rowSource(columns, [4 * columns], (stored, count) => {
+      const values = new Float32Array(count * columns);
+      widen(this.storedType, stored, values);
+      return [bytesOf(values)];
+    });
   }
 }
