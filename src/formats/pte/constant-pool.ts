@@ -112,7 +112,8 @@ export class ConstantPool {
     const weight = this.#constant(weightId);
     const scales = this.#constant(scalesId);
     const [rows = 0, weightRowBytes = 0] = weight.value.dims;
-    const [outer = 0, inner = 0] = scales.value.dims;
+    // One group a row may come without its dimension.
+    const [outer = 0, inner = transposed ? 0 : 1] = scales.value.dims;
     const groups = transposed ? outer : inner;
     this.#checkQ4(weight.value, scales.value, rows, transposed ? inner : outer);
     const scaleType = scales.value.type === "f16" ? "f16" : "f32";
@@ -157,7 +158,8 @@ export class ConstantPool {
       );
     }
     const floats = scales.type === "f32" || scales.type === "f16";
-    if (!floats || scales.dims.length !== 2 || scaleRows < rows) {
+    const rank = scales.dims.length;
+    if (!floats || rank < 1 || rank > 2 || scaleRows < rows) {
       throw new FormatError(
         `${this.#where}: scales are ${shape(scales)} for a weight of ${rows} rows`,
       );

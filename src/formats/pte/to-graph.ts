@@ -76,6 +76,24 @@ const Q4_ARGUMENTS: Readonly<
   "et_vk.linear_q4gsw.default": { weight: 1, scales: 2, transposed: true },
   "et_vk.linear_dq8ca_q4gsw.default": { weight: 3, scales: 5, transposed: true },
   "et_vk.embedding_q4gsw.default": { weight: 0, scales: 1, transposed: false },
+  "et_vk.linear_qcs4w.default": { weight: 1, scales: 2, transposed: false },
+};
+
+/**
+ * Operators whose result's type is an argument, which files leave out: it is put in again from the
+ * type of the result.
+ */
+const TYPE_ARGUMENTS: Readonly<Record<string, number>> = {
+  "aten._to_copy.default": 1,
+  "dim_order_ops._to_dim_order_copy.default": 1,
+  "aten.full.default": 2,
+  "aten.full_like.default": 2,
+  "aten.zeros.default": 1,
+  "aten.zeros_like.default": 1,
+  "aten.ones.default": 1,
+  "aten.ones_like.default": 1,
+  "aten.scalar_tensor.default": 1,
+  "quantized_decomposed.quantize_per_tensor.default": 5,
 };
 
 class DelegateBuilder {
@@ -203,7 +221,14 @@ class DelegateBuilder {
   #arguments({ name, args }: OperatorCall): Argument[] {
     const inputs = args.slice(0, -1);
     const planes = Q4_ARGUMENTS[name];
-    if (planes === undefined) return inputs.map((id) => this.#argument(id));
+    if (planes === undefined) {
+      const result = this.#vk.values[args.at(-1) ?? -1];
+      return inputs.map((id, index) =>
+        TYPE_ARGUMENTS[name] === index && result?.kind === "tensor"
+          ? COMPUTED_DTYPE[result.type]
+          : this.#argument(id),
+      );
+    }
     const constant = (index: number) => {
       const id = inputs[index];
       if (id === undefined) throw this.#fail(`${name}: argument ${index} is missing`);

@@ -1,27 +1,16 @@
-/** Elementwise operators of two tensors, or of a tensor and a number. */
+/** Elementwise operators of one or two tensors. */
 import { elementwiseBinary } from "../../kernels/elementwise_binary/elementwise-binary.ts";
 import type { BinaryOp } from "../../kernels/elementwise_binary/elementwise-binary.ts";
 import { elementwiseUnary } from "../../kernels/elementwise_unary/elementwise-unary.ts";
+import type { UnaryOperation } from "../../kernels/elementwise_unary/elementwise-unary.ts";
 import { siluMul } from "../../kernels/silu_mul/silu-mul.ts";
 import { elementCount } from "../ir.ts";
-import type { Tensor } from "../ir.ts";
-import type { IntLike } from "../symint.ts";
 import { call, onlyResult, readArguments } from "./op.ts";
-import type { Op } from "./op.ts";
-import { broadcastDims, contiguousStrides, sameDims } from "./shape.ts";
-
-/** Strides of `x` when read with the dims of a broadcast result: 0 where it repeats. */
-function broadcastStrides(x: Tensor, dims: readonly IntLike[]): IntLike[] {
-  const strides = contiguousStrides(x.dims);
-  const lead = dims.length - x.dims.length;
-  return dims.map((_, axis) => {
-    const own = axis - lead;
-    return own < 0 || x.dims[own] === 1 ? 0 : (strides[own] ?? 0);
-  });
-}
+import type { ArgumentReader, Op } from "./op.ts";
+import { broadcastDims, broadcastStrides, sameDims } from "./shape.ts";
 
 /** [a, b] → broadcast of both; `add` and `sub` take a third argument, alpha, that multiplies b. */
-export function binaryOp(op: BinaryOp, hasAlpha: boolean): Op {
+export function binaryOp(op: BinaryOp, hasAlpha = false): Op {
   return {
     infer(args) {
       const a = args.typed(0, "f32", "f16", "i32");
@@ -54,23 +43,74 @@ export function binaryOp(op: BinaryOp, hasAlpha: boolean): Op {
   };
 }
 
-/** [x] → like x. */
-export function unaryOp(op: "sigmoid"): Op {
+/** [a, b, rounding mode] → broadcast of both; null divides exactly, "floor" rounds down. */
+export const divModeOp: Op = {
+  infer(args) {
+    if (!args.isAbsent(2)) {
+      const mode = args.string(2);
+      args.support(mode === "floor", () => `rounding mode "${mode}"; supported: floor`);
+    }
+    return binaryOp("div").infer(args);
+  },
+  lower(node, context) {
+    const isExact = readArguments(node).isAbsent(2);
+    return binaryOp(isExact ? "div" : "div_floor").lower(node, context);
+  },
+};
+
+/** [x, …] → like x; what is done may depend on further arguments. */
+export function unaryOp(
+  operation: UnaryOperation | ((args: ArgumentReader) => UnaryOperation),
+): Op {
+  const read = (args: ArgumentReader) =>
+    typeof operation === "function" ? operation(args) : operation;
   return {
     infer(args) {
-      const x = args.typed(0, "f32");
+      const x = args.typed(0, "f32", "f16", "i32");
+      read(args);
       return [{ dtype: x.dtype, dims: x.dims }];
     },
     lower(node, { capabilities }) {
-      const x = readArguments(node).tensor(0);
+      const args = readArguments(node);
+      const x = args.tensor(0);
       const count = elementCount(x.dims);
-      const route = elementwiseUnary({ op, type: "f32" }, capabilities);
+      const type = x.dtype as "f32" | "f16" | "i32";
+      const route = elementwiseUnary({ ...read(args), type }, capabilities);
       return [
         call(route, { x, out: onlyResult(node) }, (values) => ({ count: values.get(count) })),
       ];
     },
   };
 }
+
+/** [x, min | null, max | null]; `hardtanh` clamps to ±1 where it is given nothing. */
+export function clampOp(least?: number, most?: number): Op {
+  return unaryOp((args) => {
+    const min = args.optionalNumber(1) ?? least;
+    const max = args.optionalNumber(2) ?? most;
+    return {
+      op: "clamp",
+      ...(min === undefined ? {} : { min }),
+      ...(max === undefined ? {} : { max }),
+    };
+  });
+}
+
+/** [x, "none" | "tanh"] */
+export const geluOp = unaryOp((args) => {
+  const approximate = args.isAbsent(1) ? "none" : args.string(1);
+  args.support(approximate === "none" || approximate === "tanh", () => `gelu "${approximate}"`);
+  return { op: approximate === "tanh" ? "gelu_tanh" : "gelu_erf" };
+});
+
+/** [x, exponent] */
+export const powScalarOp = unaryOp((args) => ({ op: "pow_scalar", exponent: args.number(1) }));
+
+/** [x, negative slope] */
+export const leakyReluOp = unaryOp((args) => ({
+  op: "leaky_relu",
+  slope: args.optionalNumber(1) ?? 0.01,
+}));
 
 /** [gate, up] → gate · sigmoid(gate) · up: what SwiGLU computes between its projections. */
 export const siluMulOp: Op = {

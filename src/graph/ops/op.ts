@@ -139,6 +139,22 @@ export class ArgumentReader {
     return value;
   }
 
+  /** A list of tensors and nothings, as indices come. */
+  optionalTensors(index: number): readonly (Tensor | undefined)[] {
+    const value = this.#args[index];
+    if (!Array.isArray(value)) throw this.#wrong(index, "a list of tensors");
+    const list = new ArgumentReader(this.op, value as readonly Argument[]);
+    return value.map((_, item) => list.optionalTensor(item));
+  }
+
+  isList(index: number): boolean {
+    return Array.isArray(this.#args[index]);
+  }
+
+  isBoolean(index: number): boolean {
+    return typeof this.#args[index] === "boolean";
+  }
+
   /** An integer that may be symbolic. Integral floats pass: exporters merge 1 and 1.0. */
   int(index: number): IntLike {
     const value = this.#args[index];

@@ -1,12 +1,16 @@
 /** Broadcasting and reshaping of dimensions that may be symbolic. */
-import { FormatError } from "../../errors.ts";
+import { FormatError, UnsupportedError } from "../../errors.ts";
 import { elementCount } from "../ir.ts";
 import type { Tensor } from "../ir.ts";
 import { maxOf, sameInt, symIntExpression } from "../symint.ts";
 import type { IntLike } from "../symint.ts";
 
 /** Dims of an elementwise operation, aligned at the innermost dimension. */
-export function broadcastDims(op: string, a: Tensor, b: Tensor): IntLike[] {
+export function broadcastDims(
+  op: string,
+  a: Pick<Tensor, "name" | "dims">,
+  b: Pick<Tensor, "name" | "dims">,
+): IntLike[] {
   const rank = Math.max(a.dims.length, b.dims.length);
   return Array.from({ length: rank }, (_, axis) => {
     const da = a.dims[axis - rank + a.dims.length] ?? 1;
@@ -61,4 +65,62 @@ export function contiguousStrides(dims: readonly IntLike[]): IntLike[] {
     stride = symIntExpression("mul", stride, dims[axis] ?? 1);
   }
   return strides;
+}
+
+/** Strides of `x` when read with the dims of a broadcast result: 0 where it repeats. */
+export function broadcastStrides(x: Tensor, dims: readonly IntLike[]): IntLike[] {
+  const strides = contiguousStrides(x.dims);
+  const lead = dims.length - x.dims.length;
+  return dims.map((dim, axis) => {
+    const own = axis - lead;
+    const repeats = own < 0 || (x.dims[own] === 1 && dim !== 1);
+    return repeats ? 0 : (strides[own] ?? 0);
+  });
+}
+
+/** A tensor seen as [outer, width, inner], `width` being some neighbouring dimensions. */
+export interface FoldedDims {
+  readonly outer: IntLike;
+  readonly width: IntLike;
+  readonly inner: IntLike;
+}
+
+/**
+ * `dims` folded around `axes`, all of them where the list is empty. Throws `UnsupportedError` where
+ * they are not neighbours.
+ */
+export function foldAround(
+  op: string,
+  dims: readonly IntLike[],
+  axes: readonly number[],
+): FoldedDims {
+  const wanted = axes.length === 0 ? dims.map((_, axis) => axis) : axes;
+  const sorted = [...new Set(wanted.map((axis) => normalizeAxis(op, axis, dims.length)))].sort(
+    (a, b) => a - b,
+  );
+  const [first = 0] = sorted;
+  const end = first + sorted.length;
+  if (sorted.some((axis, i) => axis !== first + i)) {
+    throw new UnsupportedError(
+      `graph: ${op}: over axes ${sorted.join(", ")}; supported: neighbouring axes`,
+    );
+  }
+  return {
+    outer: elementCount(dims.slice(0, first)),
+    width: elementCount(dims.slice(first, end)),
+    inner: elementCount(dims.slice(end)),
+  };
+}
+
+/** `dims` without `axes`, or with 1 in their places. */
+export function reducedDims(
+  op: string,
+  dims: readonly IntLike[],
+  axes: readonly number[],
+  keep: boolean,
+): IntLike[] {
+  const gone = new Set(axes.map((axis) => normalizeAxis(op, axis, dims.length)));
+  const isGone = (axis: number) => axes.length === 0 || gone.has(axis);
+  if (keep) return dims.map((dim, axis) => (isGone(axis) ? 1 : dim));
+  return dims.filter((_, axis) => !isGone(axis));
 }

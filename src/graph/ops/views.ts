@@ -1,12 +1,11 @@
 /** Operators that only rename bytes, and the ones that gather them. */
-import { stridedCopy } from "../../kernels/strided_copy/strided-copy.ts";
-import { DTYPE_BYTES } from "../ir.ts";
-import type { Node, Tensor } from "../ir.ts";
+import type { Tensor } from "../ir.ts";
 import { maxOf, symIntExpression } from "../symint.ts";
 import type { IntLike } from "../symint.ts";
-import { call, onlyResult, readArguments } from "./op.ts";
-import type { ArgumentReader, LowerContext, Op, ResultType } from "./op.ts";
+import { readArguments } from "./op.ts";
+import type { ArgumentReader, Op, ResultType } from "./op.ts";
 import { contiguousStrides, normalizeAxis, viewDims } from "./shape.ts";
+import { lowerStridedRead } from "./strided-read.ts";
 
 /** "To the end" in a slice, as exporters write it: INT64_MAX, or anything past the dimension. */
 const OPEN_END = 2 ** 31 - 1;
@@ -42,25 +41,6 @@ export const squeezeOp = aliasOp((args, x) => {
   );
   return x.dims.filter((dim, axis) => !(axes.has(axis) && dim === 1));
 });
-
-/** A gather: the result's element at an index is x's at offset + Σ index · stride. */
-interface Gather {
-  readonly strides: readonly IntLike[];
-  readonly offset: IntLike;
-}
-
-function lowerGather(node: Node, { capabilities }: LowerContext, { strides, offset }: Gather) {
-  const x = readArguments(node).tensor(0);
-  const out = onlyResult(node);
-  const route = stridedCopy({ elementBytes: DTYPE_BYTES[out.dtype] as 1 | 2 | 4 }, capabilities);
-  return [
-    call(route, { source: x, out }, (values) => ({
-      dims: out.dims.map((dim) => values.get(dim)),
-      strides: strides.map((stride) => values.get(stride)),
-      offset: values.get(offset),
-    })),
-  ];
-}
 
 interface Slice {
   readonly axis: number;
@@ -115,7 +95,7 @@ export const sliceCopyOp: Op = {
     const x = args.tensor(0);
     const { axis, start, step } = readSlice(args);
     const strides = contiguousStrides(x.dims);
-    return lowerGather(node, context, {
+    return lowerStridedRead(node, context, {
       strides: strides.map((stride, i) =>
         i === axis ? symIntExpression("mul", stride, step) : stride,
       ),
@@ -156,7 +136,7 @@ export const selectCopyOp: Op = {
     const axis = normalizeAxis(args.op, args.constantInt(1), x.dims.length);
     const index = wrap(args.int(2), x.dims[axis] ?? 1);
     const strides = contiguousStrides(x.dims);
-    return lowerGather(node, context, {
+    return lowerStridedRead(node, context, {
       strides: strides.filter((_, i) => i !== axis),
       offset: symIntExpression("mul", strides[axis] ?? 1, index),
     });
