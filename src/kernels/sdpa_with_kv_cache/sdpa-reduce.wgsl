@@ -1,17 +1,15 @@
 // sdpa_with_kv_cache for one query row, second of two steps: with the largest of the splits'
 // maxima M, out = Σ exp2(maximum − M) · partial_out / Σ exp2(maximum − M) · sum.
 //
-// One workgroup a query head: a lane owns a quad of the head and every PARTS-th split.
+// One workgroup a query head: a lane owns a quad of the head and every parts-th split, parts = ⌊lanes / quads⌋.
 
-const HEAD_QUADS: u32 = 16u; // @param D / 4
-const MAX_SPLITS: u32 = 64u; // @param most splits a run may have
-
+const MAX_SPLITS: u32 = 64u;
 const WORKGROUP_SIZE: u32 = 128u;
-const PARTS: u32 = WORKGROUP_SIZE / HEAD_QUADS;
 const MASKED: f32 = -1e30;
 
 struct Params {
   heads: u32,
+  head_quads: u32, // D / 4, at most WORKGROUP_SIZE
   splits: u32,
 }
 
@@ -42,25 +40,26 @@ fn main(
   for (var split = 0u; split < splits; split++) {
     maximum = max(maximum, stats[split].x);
   }
-  let quad = lane % HEAD_QUADS;
-  let part = lane / HEAD_QUADS;
+  let quad = lane % params.head_quads;
+  let parts = WORKGROUP_SIZE / params.head_quads;
+  let part = lane / params.head_quads;
   var sum = vec4<f32>();
-  if (part < PARTS) {
-    for (var split = part; split < splits; split += PARTS) {
-      let row = (head * params.splits + split) * HEAD_QUADS;
+  if (part < parts) {
+    for (var split = part; split < splits; split += parts) {
+      let row = (head * params.splits + split) * params.head_quads;
       sum += exp2(stats[split].x - maximum) * partial_out[row + quad];
     }
   }
   part_out[lane] = sum;
   workgroupBarrier();
-  if (lane < HEAD_QUADS) {
+  if (lane < params.head_quads) {
     var total = 0.0;
     for (var split = 0u; split < splits; split++) {
       total += exp2(stats[split].x - maximum) * stats[split].y;
     }
-    for (var p = 1u; p < PARTS; p++) {
-      sum += part_out[p * HEAD_QUADS + quad];
+    for (var p = 1u; p < parts; p++) {
+      sum += part_out[p * params.head_quads + quad];
     }
-    out[head * HEAD_QUADS + quad] = sum / total;
+    out[head * params.head_quads + quad] = sum / total;
   }
 }

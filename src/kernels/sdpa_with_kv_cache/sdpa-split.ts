@@ -13,6 +13,7 @@ import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
 const POSITIONS_PER_SPLIT = 32;
 /** Workgroups that fill a large GPU; more splits only make the second step longer. */
 const ENOUGH_WORKGROUPS = 512;
+/** As `sdpa-reduce.wgsl` says. */
 const MAX_SPLITS = 64;
 /** Lanes that share a position: 16 read 256 bytes of an f32 cache at once. */
 const MAX_TEAM = 16;
@@ -29,13 +30,6 @@ function largestDivisor(n: number, limit: number): number {
   return divisor;
 }
 
-/** The largest power of two that divides `n` and is at most `limit`. */
-function largestPowerOfTwo(n: number, limit: number): number {
-  let power = 1;
-  while (n % (2 * power) === 0 && 2 * power <= limit) power *= 2;
-  return power;
-}
-
 /** Lanes of a workgroup made of whole subgroups, or undefined where that is not possible. */
 function subgroupWorkgroupSize({ subgroups, limits }: Capabilities): number | undefined {
   if (subgroups === undefined) return undefined;
@@ -49,11 +43,9 @@ function splitKernel(shape: SdpaShape, capabilities: Capabilities): Kernel {
   const minSubgroup = capabilities.subgroups?.minSize ?? 1;
   const headQuads = shape.headSize / 4;
   const group = shape.heads / shape.kvHeads;
-  const team = largestPowerOfTwo(
-    headQuads,
-    subgroupSize === undefined ? MAX_TEAM : Math.min(MAX_TEAM, minSubgroup),
-  );
-  const heads = largestDivisor(group, Math.min(MAX_HEADS, (MAX_ITEMS * team) / headQuads));
+  const team = subgroupSize === undefined ? MAX_TEAM : Math.min(MAX_TEAM, minSubgroup);
+  const quads = divideCeil(headQuads, team);
+  const heads = largestDivisor(group, Math.min(MAX_HEADS, MAX_ITEMS / quads));
   return defineKernel({
     label: subgroupSize === undefined ? "sdpa_split" : "sdpa_split_subgroup",
     parts: [
@@ -62,10 +54,9 @@ function splitKernel(shape: SdpaShape, capabilities: Capabilities): Kernel {
       splitSource,
     ],
     constants: {
-      GROUP: group,
       HEADS: heads,
-      HEAD_QUADS: headQuads,
       TEAM: team,
+      QUADS: quads,
       DEPTH: Math.min(MAX_DEPTH, Math.floor(MAX_SCORES / heads)),
     },
     overrides: { WORKGROUP_SIZE: subgroupSize ?? 64 },
@@ -107,6 +98,8 @@ export function splitRoute(shape: SdpaShape, capabilities: Capabilities): Route<
         },
         params: ({ position }) => ({
           kv_heads: kvHeads,
+          group: heads / kvHeads,
+          head_quads: headSize / 4,
           splits: splitsAt(position),
           cache_length: cacheLength,
           scale,
@@ -117,10 +110,9 @@ export function splitRoute(shape: SdpaShape, capabilities: Capabilities): Route<
         kernel: defineKernel({
           label: "sdpa_reduce",
           parts: [reduceSource],
-          constants: { HEAD_QUADS: headSize / 4, MAX_SPLITS: maxSplits },
         }),
         bind: { out: "out", partial_out: "partial_out", partial_stats: "partial_stats" },
-        params: ({ position }) => ({ heads, splits: splitsAt(position) }),
+        params: ({ position }) => ({ heads, head_quads: headSize / 4, splits: splitsAt(position) }),
         grid: () => foldWorkgroupCount(heads, capabilities),
       },
     ],

@@ -10,13 +10,11 @@
 // With shared/cache-quad-*.wgsl and sdpa-split-subgroup.wgsl or sdpa-split-workgroup.wgsl, which
 // supply team_sums and main.
 
-const GROUP: u32 = 4u; // @param query heads a key head
-const HEADS: u32 = 4u; // @param query heads at a time; divides GROUP
-const HEAD_QUADS: u32 = 16u; // @param D / 4
-const TEAM: u32 = 4u; // @param lanes a position: a power of two that divides HEAD_QUADS
+const HEADS: u32 = 4u; // @param query heads at a time; divides the group
+const TEAM: u32 = 4u; // @param lanes a position: a power of two
+const QUADS: u32 = 4u; // @param quads of a head that a lane holds: ⌈D / 4 / TEAM⌉
 const DEPTH: u32 = 2u; // @param positions a team takes at a time
 
-const QUADS: u32 = HEAD_QUADS / TEAM;
 const ITEMS: u32 = HEADS * QUADS;
 const SCORES: u32 = HEADS * DEPTH;
 const JOINED: u32 = min(4u, ITEMS); // quads a lane hands over at a time when teams are joined
@@ -25,6 +23,8 @@ const LOG2_E: f32 = 1.44269504088896;
 
 struct Params {
   kv_heads: u32,
+  group: u32, // query heads a key head
+  head_quads: u32, // D / 4
   splits: u32,
   cache_length: u32,
   scale: f32,
@@ -56,25 +56,36 @@ struct Running {
 }
 
 fn append_row(kv_head: u32, position: u32, lane: u32) {
-  for (var quad = lane; quad < HEAD_QUADS; quad += WORKGROUP_SIZE) {
-    let source = kv_head * HEAD_QUADS + quad;
-    let row = position * params.kv_heads * HEAD_QUADS;
+  for (var quad = lane; quad < params.head_quads; quad += WORKGROUP_SIZE) {
+    let source = kv_head * params.head_quads + quad;
+    let row = position * params.kv_heads * params.head_quads;
     k_cache[row + source] = pack_quad(k[source]);
     v_cache[row + source] = pack_quad(v[source]);
   }
 }
 
 // Attention of heads [first_head, first_head + HEADS) over positions [start, end), start < end.
-fn attend(first_head: u32, kv_head: u32, start: u32, end: u32, lane: u32) -> Running {
+fn attend(
+  state: ptr<function, Running>,
+  first_head: u32,
+  kv_head: u32,
+  start: u32,
+  end: u32,
+  lane: u32,
+) {
   let team = lane / TEAM;
-  let member = lane % TEAM;
   var query = array<vec4<f32>, ITEMS>();
-  var state = Running();
+  // A lane past the head's last quad reads that one again, and multiplies it by zero.
+  var quads = array<u32, QUADS>();
+  for (var j = 0u; j < QUADS; j++) {
+    quads[j] = min(j * TEAM + lane % TEAM, params.head_quads - 1u);
+  }
   for (var h = 0u; h < HEADS; h++) {
-    state.maximum[h] = MASKED;
+    (*state).maximum[h] = MASKED;
     for (var j = 0u; j < QUADS; j++) {
-      let quad = (first_head + h) * HEAD_QUADS + j * TEAM + member;
-      query[h * QUADS + j] = q[quad] * (params.scale * LOG2_E);
+      let inside = j * TEAM + lane % TEAM < params.head_quads;
+      let factor = select(0.0, params.scale * LOG2_E, inside);
+      query[h * QUADS + j] = factor * q[(first_head + h) * params.head_quads + quads[j]];
     }
   }
   for (var base = start; base < end; base += TEAMS * DEPTH) {
@@ -84,9 +95,9 @@ fn attend(first_head: u32, kv_head: u32, start: u32, end: u32, lane: u32) -> Run
     for (var n = 0u; n < DEPTH; n++) {
       // Past the end a team looks at the last position again, and ignores what it finds.
       let position = min(base + n * TEAMS + team, end - 1u);
-      rows[n] = (position * params.kv_heads + kv_head) * HEAD_QUADS + member;
+      rows[n] = (position * params.kv_heads + kv_head) * params.head_quads;
       for (var j = 0u; j < QUADS; j++) {
-        let key = unpack_quad(k_cache[rows[n] + j * TEAM]);
+        let key = unpack_quad(k_cache[rows[n] + quads[j]]);
         for (var h = 0u; h < HEADS; h++) {
           scores[n * HEADS + h] += dot(query[h * QUADS + j], key);
         }
@@ -94,45 +105,43 @@ fn attend(first_head: u32, kv_head: u32, start: u32, end: u32, lane: u32) -> Run
     }
     team_sums(&scores, lane);
     for (var h = 0u; h < HEADS; h++) {
-      var maximum = state.maximum[h];
+      var maximum = (*state).maximum[h];
       for (var n = 0u; n < DEPTH; n++) {
         let valid = base + n * TEAMS + team < end;
         scores[n * HEADS + h] = select(MASKED, scores[n * HEADS + h], valid);
         maximum = max(maximum, scores[n * HEADS + h]);
       }
-      let rescale = exp2(state.maximum[h] - maximum);
-      state.maximum[h] = maximum;
-      state.sum[h] *= rescale;
+      let rescale = exp2((*state).maximum[h] - maximum);
+      (*state).maximum[h] = maximum;
+      (*state).sum[h] *= rescale;
       for (var j = 0u; j < QUADS; j++) {
-        state.out[h * QUADS + j] *= rescale;
+        (*state).out[h * QUADS + j] *= rescale;
       }
     }
     for (var n = 0u; n < DEPTH; n++) {
       let valid = base + n * TEAMS + team < end;
       for (var h = 0u; h < HEADS; h++) {
         // While a team has met no position its maximum is the masked value itself.
-        let weight = select(0.0, exp2(scores[n * HEADS + h] - state.maximum[h]), valid);
+        let weight = select(0.0, exp2(scores[n * HEADS + h] - (*state).maximum[h]), valid);
         scores[n * HEADS + h] = weight;
-        state.sum[h] += weight;
+        (*state).sum[h] += weight;
       }
       for (var j = 0u; j < QUADS; j++) {
-        let value = unpack_quad(v_cache[rows[n] + j * TEAM]);
+        let value = unpack_quad(v_cache[rows[n] + quads[j]]);
         for (var h = 0u; h < HEADS; h++) {
-          state.out[h * QUADS + j] += scores[n * HEADS + h] * value;
+          (*state).out[h * QUADS + j] += scores[n * HEADS + h] * value;
         }
       }
     }
   }
-  return state;
 }
 
 // Joins the teams' results for heads from first_head on and writes them out.
-fn join_teams(running: Running, first_head: u32, split: u32, lane: u32) {
-  var state = running;
+fn join_teams(state: ptr<function, Running>, first_head: u32, split: u32, lane: u32) {
   let team = lane / TEAM;
   if (lane % TEAM == 0u) {
     for (var h = 0u; h < HEADS; h++) {
-      team_stats[h * TEAMS + team] = vec2<f32>(state.maximum[h], state.sum[h]);
+      team_stats[h * TEAMS + team] = vec2<f32>((*state).maximum[h], (*state).sum[h]);
     }
   }
   workgroupBarrier();
@@ -141,9 +150,9 @@ fn join_teams(running: Running, first_head: u32, split: u32, lane: u32) {
     for (var t = 0u; t < TEAMS; t++) {
       maximum = max(maximum, team_stats[h * TEAMS + t].x);
     }
-    let rescale = exp2(state.maximum[h] - maximum);
+    let rescale = exp2((*state).maximum[h] - maximum);
     for (var j = 0u; j < QUADS; j++) {
-      state.out[h * QUADS + j] *= rescale;
+      (*state).out[h * QUADS + j] *= rescale;
     }
     if (lane == h % WORKGROUP_SIZE) {
       var sum = 0.0;
@@ -156,19 +165,20 @@ fn join_teams(running: Running, first_head: u32, split: u32, lane: u32) {
   for (var first = 0u; first < ITEMS; first += JOINED) {
     for (var i = 0u; i < JOINED; i++) {
       if (first + i < ITEMS) {
-        joined[i * WORKGROUP_SIZE + lane] = state.out[first + i];
+        joined[i * WORKGROUP_SIZE + lane] = (*state).out[first + i];
       }
     }
     workgroupBarrier();
     for (var o = lane; o < JOINED * TEAM; o += WORKGROUP_SIZE) {
       let item = first + o / TEAM;
-      if (item < ITEMS) {
+      let quad = item % QUADS * TEAM + o % TEAM;
+      if (item < ITEMS && quad < params.head_quads) {
         var sum = vec4<f32>();
         for (var t = 0u; t < TEAMS; t++) {
           sum += joined[o / TEAM * WORKGROUP_SIZE + t * TEAM + o % TEAM];
         }
-        let row = ((first_head + item / QUADS) * params.splits + split) * HEAD_QUADS;
-        partial_out[row + item % QUADS * TEAM + o % TEAM] = sum;
+        let row = ((first_head + item / QUADS) * params.splits + split) * params.head_quads;
+        partial_out[row + quad] = sum;
       }
     }
     workgroupBarrier();
@@ -193,8 +203,10 @@ fn attend_split(index: u32, lane: u32) {
   }
   storageBarrier();
   workgroupBarrier();
-  for (var chunk = 0u; chunk < GROUP; chunk += HEADS) {
-    let first_head = kv_head * GROUP + chunk;
-    join_teams(attend(first_head, kv_head, start, end, lane), first_head, split, lane);
+  for (var chunk = 0u; chunk < params.group; chunk += HEADS) {
+    let first_head = kv_head * params.group + chunk;
+    var state = Running();
+    attend(&state, first_head, kv_head, start, end, lane);
+    join_teams(&state, first_head, split, lane);
   }
 }

@@ -31,10 +31,13 @@ function appendDispatch(
   };
 }
 
+/** Lanes that share the output of a row. */
+const ROW_LANES = 16;
+
 /** The most values (a power of two up to 64) whose quads fit the stage. */
-function stagedValues(headQuads: number): number {
+function stagedValues(valueQuads: number): number {
   let values = 64;
-  while (values * headQuads > STAGE_QUADS) values /= 2;
+  while (values * valueQuads * ROW_LANES > STAGE_QUADS) values /= 2;
   return values;
 }
 
@@ -42,7 +45,7 @@ function stagedValues(headQuads: number): number {
 export function streamRoute(shape: SdpaShape, capabilities: Capabilities): Route<SdpaLive> {
   const { heads, kvHeads, headSize, cacheLength, cacheType, scale } = shape;
   const group = heads / kvHeads;
-  const headQuads = headSize / 4;
+  const valueQuads = divideCeil(headSize / 4, ROW_LANES);
   return {
     name: "sdpa_stream",
     scratch: {},
@@ -52,7 +55,7 @@ export function streamRoute(shape: SdpaShape, capabilities: Capabilities): Route
         kernel: defineKernel({
           label: "sdpa_stream",
           parts: [cacheQuadSource(cacheType), streamSource],
-          constants: { GROUP: group, HEAD_QUADS: headQuads, VALUE_KEYS: stagedValues(headQuads) },
+          constants: { VALUE_QUADS: valueQuads, VALUE_KEYS: stagedValues(valueQuads) },
         }),
         bind: {
           out: "out",
@@ -64,6 +67,8 @@ export function streamRoute(shape: SdpaShape, capabilities: Capabilities): Route
         params: ({ S }) => ({
           tokens: S,
           kv_heads: kvHeads,
+          group,
+          head_quads: headSize / 4,
           cache_length: cacheLength,
           scale,
         }),

@@ -1,7 +1,7 @@
 // sdpa_with_kv_cache for any number of query rows, after sdpa-append.wgsl: streaming ("flash")
 // attention with an online softmax, nowhere holding more scores than a tile.
 //
-// The query heads of a key head are folded into rows, row = token · GROUP + head. One workgroup a
+// The query heads of a key head are folded into rows, row = token · group + head. One workgroup a
 // key head and tile of 32 rows; it walks the keys that its last row may see in tiles of 64. Lane
 // (ty, tx) = (lane / 16, lane % 16) owns the scores of rows 4 ty … 4 ty + 3 for keys 4 tx … 4 tx + 3
 // and, of the output of those rows, quads tx, tx + 16, …; in the softmax, lane owns a quarter of
@@ -9,8 +9,7 @@
 //
 // With shared/cache-quad-*.wgsl.
 
-const GROUP: u32 = 4u; // @param query heads a key head
-const HEAD_QUADS: u32 = 16u; // @param D / 4, at most 64
+const VALUE_QUADS: u32 = 1u; // @param quads of a row's output that a lane owns: ⌈D / 64⌉
 const VALUE_KEYS: u32 = 16u; // @param values staged at a time: divides 64, a multiple of 4
 
 const LANES: u32 = 128u;
@@ -20,15 +19,17 @@ const KEY_QUADS: u32 = KEYS / 4u;
 const OWNED: u32 = 4u; // rows, and keys, a lane owns
 const CHUNK: u32 = 4u; // quads of the head staged at a time for scores
 const KEY_STRIDE: u32 = CHUNK + 1u; // keeps lanes that read different keys on different banks
-const VALUE_QUADS: u32 = (HEAD_QUADS + 15u) / 16u;
 const QUERY_STAGE: u32 = KEYS * KEY_STRIDE;
-const STAGE_QUADS: u32 = QUERY_STAGE + ROWS * CHUNK; // 448: VALUE_KEYS · HEAD_QUADS must fit too
+const STAGE_QUADS: u32 = QUERY_STAGE + ROWS * CHUNK; // 448: VALUE_KEYS · VALUE_STRIDE must fit too
+const VALUE_STRIDE: u32 = VALUE_QUADS * KEY_QUADS;
 const MASKED: f32 = -1e30;
 const LOG2_E: f32 = 1.44269504088896;
 
 struct Params {
   tokens: u32, // S
   kv_heads: u32,
+  group: u32, // query heads a key head
+  head_quads: u32, // D / 4
   cache_length: u32,
   scale: f32,
 }
@@ -51,7 +52,7 @@ var<workgroup> row_scale: array<f32, ROWS>;
 struct Tile {
   kv_head: u32,
   first_row: u32,
-  rows: u32, // of the whole problem: S · GROUP
+  rows: u32, // of the whole problem: S · group
   position: u32, // of the first token
   key_end: u32, // keys any of its rows may see
 }
@@ -61,9 +62,9 @@ fn stage_keys_and_queries(tile: Tile, first_key: u32, first_quad: u32, lane: u32
     let key = n / CHUNK;
     let quad = first_quad + n % CHUNK;
     var value = vec4<f32>();
-    if (first_key + key < tile.key_end && quad < HEAD_QUADS) {
+    if (first_key + key < tile.key_end && quad < params.head_quads) {
       let row = (first_key + key) * params.kv_heads + tile.kv_head;
-      value = unpack_quad(k_cache[row * HEAD_QUADS + quad]);
+      value = unpack_quad(k_cache[row * params.head_quads + quad]);
     }
     // The keys a lane owns lie 16 apart, those of neighbouring lanes side by side.
     let slot = key % OWNED * (KEYS / OWNED) + key / OWNED;
@@ -73,8 +74,8 @@ fn stage_keys_and_queries(tile: Tile, first_key: u32, first_quad: u32, lane: u32
     let row = tile.first_row + n / CHUNK;
     let quad = first_quad + n % CHUNK;
     var value = vec4<f32>();
-    if (row < tile.rows && quad < HEAD_QUADS) {
-      value = q[query_row(tile, row) * HEAD_QUADS + quad] * (params.scale * LOG2_E);
+    if (row < tile.rows && quad < params.head_quads) {
+      value = q[query_row(tile, row) * params.head_quads + quad] * (params.scale * LOG2_E);
     }
     stage[QUERY_STAGE + n] = value;
   }
@@ -82,7 +83,7 @@ fn stage_keys_and_queries(tile: Tile, first_key: u32, first_quad: u32, lane: u32
 
 // Row of q and out [S · Hq] that a folded row stands for.
 fn query_row(tile: Tile, row: u32) -> u32 {
-  return (row / GROUP * params.kv_heads + tile.kv_head) * GROUP + row % GROUP;
+  return (row / params.group * params.kv_heads + tile.kv_head) * params.group + row % params.group;
 }
 
 // Writes masked scores of the lane's rows and keys.
@@ -90,10 +91,11 @@ fn make_scores(tile: Tile, first_key: u32, lane: u32) {
   let tx = lane % KEY_QUADS;
   let ty = lane / KEY_QUADS;
   var scores = array<vec4<f32>, OWNED>();
-  for (var first_quad = 0u; first_quad < HEAD_QUADS; first_quad += CHUNK) {
+  for (var first_quad = 0u; first_quad < params.head_quads; first_quad += CHUNK) {
     stage_keys_and_queries(tile, first_key, first_quad, lane);
     workgroupBarrier();
-    for (var quad = 0u; quad < CHUNK; quad++) {
+    // A bound known only when it runs: unrolled, this loop would be most of the kernel.
+    for (var quad = 0u; quad < min(CHUNK, params.head_quads - first_quad); quad++) {
       let key0 = stage[tx * KEY_STRIDE + quad];
       let key1 = stage[(KEY_QUADS + tx) * KEY_STRIDE + quad];
       let key2 = stage[(2u * KEY_QUADS + tx) * KEY_STRIDE + quad];
@@ -109,7 +111,7 @@ fn make_scores(tile: Tile, first_key: u32, lane: u32) {
   let keys = vec4<u32>(first_key + tx * OWNED) + vec4<u32>(0u, 1u, 2u, 3u);
   for (var i = 0u; i < OWNED; i++) {
     let row = ty * OWNED + i;
-    let last_key = tile.position + (tile.first_row + row) / GROUP;
+    let last_key = tile.position + (tile.first_row + row) / params.group;
     weights[row * KEY_QUADS + tx] =
       select(vec4<f32>(MASKED), scores[i], keys <= vec4<u32>(last_key));
   }
@@ -118,12 +120,13 @@ fn make_scores(tile: Tile, first_key: u32, lane: u32) {
 // Stages values [first_key, first_key + VALUE_KEYS); zero past the end, where the cache may hold
 // anything.
 fn stage_values(tile: Tile, first_key: u32, lane: u32) {
-  for (var n = lane; n < VALUE_KEYS * HEAD_QUADS; n += LANES) {
-    let key = first_key + n / HEAD_QUADS;
+  for (var n = lane; n < VALUE_KEYS * VALUE_STRIDE; n += LANES) {
+    let key = first_key + n / VALUE_STRIDE;
+    let quad = n % VALUE_STRIDE;
     var value = vec4<f32>();
-    if (key < tile.key_end) {
+    if (key < tile.key_end && quad < params.head_quads) {
       let row = key * params.kv_heads + tile.kv_head;
-      value = unpack_quad(v_cache[row * HEAD_QUADS + n % HEAD_QUADS]);
+      value = unpack_quad(v_cache[row * params.head_quads + quad]);
     }
     stage[n] = value;
   }
@@ -173,17 +176,17 @@ fn add_values(state: ptr<function, Running>, tile: Tile, first_key: u32, lane: u
   for (var i = 0u; i < OWNED * VALUE_QUADS; i++) {
     (*state).out[i] *= row_scale[ty * OWNED + i / VALUE_QUADS];
   }
-  for (var staged = 0u; staged < min(KEYS, tile.key_end - first_key); staged += VALUE_KEYS) {
+  let keys = min(KEYS, tile.key_end - first_key);
+  for (var staged = 0u; staged < keys; staged += VALUE_KEYS) {
     stage_values(tile, first_key + staged, lane);
     workgroupBarrier();
-    for (var key = 0u; key < VALUE_KEYS; key += 4u) {
+    for (var key = 0u; key < min(VALUE_KEYS, keys - staged); key += 4u) {
       for (var j = 0u; j < VALUE_QUADS; j++) {
-        // Lanes past the head's last quad compute it once more and write nothing in the end.
-        let at = key * HEAD_QUADS + min(j * KEY_QUADS + tx, HEAD_QUADS - 1u);
+        let at = key * VALUE_STRIDE + j * KEY_QUADS + tx;
         let value0 = stage[at];
-        let value1 = stage[at + HEAD_QUADS];
-        let value2 = stage[at + 2u * HEAD_QUADS];
-        let value3 = stage[at + 3u * HEAD_QUADS];
+        let value1 = stage[at + VALUE_STRIDE];
+        let value2 = stage[at + 2u * VALUE_STRIDE];
+        let value3 = stage[at + 3u * VALUE_STRIDE];
         for (var i = 0u; i < OWNED; i++) {
           let weight = weights[(ty * OWNED + i) * KEY_QUADS + (staged + key) / 4u];
           (*state).out[i * VALUE_QUADS + j] +=
@@ -195,10 +198,10 @@ fn add_values(state: ptr<function, Running>, tile: Tile, first_key: u32, lane: u
   }
 }
 
-fn write_rows(running: Running, tile: Tile, lane: u32) {
+fn write_rows(state: ptr<function, Running>, tile: Tile, lane: u32) {
   let tx = lane % KEY_QUADS;
   let ty = lane / KEY_QUADS;
-  parts[lane] = running.sum;
+  parts[lane] = (*state).sum;
   workgroupBarrier();
   for (var i = 0u; i < OWNED; i++) {
     let row = ty * OWNED + i;
@@ -208,9 +211,9 @@ fn write_rows(running: Running, tile: Tile, lane: u32) {
     }
     for (var j = 0u; j < VALUE_QUADS; j++) {
       let quad = j * KEY_QUADS + tx;
-      if (tile.first_row + row < tile.rows && quad < HEAD_QUADS) {
-        let at = query_row(tile, tile.first_row + row) * HEAD_QUADS + quad;
-        out[at] = running.out[i * VALUE_QUADS + j] / sum;
+      if (tile.first_row + row < tile.rows && quad < params.head_quads) {
+        let at = query_row(tile, tile.first_row + row) * params.head_quads + quad;
+        out[at] = (*state).out[i * VALUE_QUADS + j] / sum;
       }
     }
   }
@@ -224,7 +227,7 @@ fn main(
 ) {
   let index = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   var tile = Tile();
-  tile.rows = params.tokens * GROUP;
+  tile.rows = params.tokens * params.group;
   let tiles = (tile.rows + ROWS - 1u) / ROWS;
   if (index >= tiles * params.kv_heads) {
     return;
@@ -235,7 +238,7 @@ fn main(
   // A position outside the cache (a negative one wraps) sees the whole cache.
   tile.position = min(u32(input_pos[0]), params.cache_length);
   let last_token = min(tile.first_row + ROWS, tile.rows) - 1u;
-  tile.key_end = min(tile.position + last_token / GROUP + 1u, params.cache_length);
+  tile.key_end = min(tile.position + last_token / params.group + 1u, params.cache_length);
   var state = Running();
   state.maximum = MASKED;
   for (var first_key = 0u; first_key < tile.key_end; first_key += KEYS) {
@@ -245,5 +248,5 @@ fn main(
     workgroupBarrier();
     add_values(&state, tile, first_key, lane);
   }
-  write_rows(state, tile, lane);
+  write_rows(&state, tile, lane);
 }

@@ -71,8 +71,8 @@ const published = [
 
 /** Every head size the models have, and ones that leave lanes without work. */
 const headSizes = [4, 8, 20, 32, 64, 80, 96, 128, 252, 256].flatMap((headSize) => [
-  ...allRoutes(configure("head size", [4, 2, headSize, 1, 96, 76])),
-  ...allRoutes(configure("head size", [4, 2, headSize, 21, 96, 50])),
+  ...allRoutes(configure("head size", [4, 2, headSize, 1, 96, 76]), ["f32"]),
+  ...allRoutes(configure("head size", [4, 2, headSize, 21, 96, 50]), ["f32"]),
 ]);
 
 /** Query heads a key head. */
