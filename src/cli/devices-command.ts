@@ -55,7 +55,7 @@ export function describeAdapter(capabilities: Capabilities): string {
   const { adapter, limits } = capabilities;
   const rows = [
     ["vendor, architecture", [adapter.vendor, adapter.architecture].filter(Boolean).join(", ")],
-    ["kind", adapter.software ? "software" : "hardware"],
+    ["kind", capabilities.software ? "software" : "hardware"],
     ["half precision", yesNo(capabilities.f16)],
     ["subgroups", describeSubgroups(capabilities)],
     ["integer dot products", yesNo(capabilities.integerDot)],

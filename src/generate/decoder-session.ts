@@ -13,6 +13,8 @@ import { encodeSampling } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { planDecoder } from "./decoder-plans.ts";
 import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
+import { Profiler } from "./profiler.ts";
+import type { ProfiledWork } from "./profiler.ts";
 
 /**
  * Steps queued before the first readback. Enough to hide the way to the CPU and back; on a software
@@ -31,6 +33,8 @@ export interface DecodeRequest {
   readonly signal?: AbortSignal;
   /** Keep what the cache already holds of this prompt. Default true. */
   readonly reuseCache?: boolean;
+  /** Takes the times of every dispatch; from {@link DecoderSession.createProfiler}. */
+  readonly profiler?: Profiler;
 }
 
 /**
@@ -49,6 +53,8 @@ export class DecoderSession {
   /** Tokens whose keys and values the caches hold, from position 0. */
   #cached: number[] = [];
   #busy = false;
+  /** Of the request that runs. */
+  #profiler: Profiler | undefined;
   #disposed = false;
 
   private constructor(gpu: GpuDevice, decoder: DecoderGraph, plans: DecoderPlans) {
@@ -102,6 +108,13 @@ export class DecoderSession {
     };
   }
 
+  /** A profiler for one request; undefined where the device has no timestamps. */
+  createProfiler(): Profiler | undefined {
+    if (!this.#gpu.capabilities.timestamps) return undefined;
+    const dispatches = this.#allPlans().map((plan) => plan.dispatches.length);
+    return new Profiler(this.#gpu, Math.max(...dispatches));
+  }
+
   #executor(plan: Plan): Promise<Executor> {
     let executor = this.#executors.get(plan);
     if (executor === undefined) {
@@ -144,6 +157,7 @@ export class DecoderSession {
     request.signal?.throwIfAborted();
     this.#gpu.assertUsable();
     this.#busy = true;
+    this.#profiler = request.profiler;
     const pending: Promise<number>[] = [];
     try {
       yield* this.#run(request, sampling, pending);
@@ -152,6 +166,7 @@ export class DecoderSession {
       // are free and nothing runs when the caller disposes.
       await Promise.allSettled(pending);
       this.#busy = false;
+      this.#profiler = undefined;
     }
   }
 
@@ -189,7 +204,7 @@ export class DecoderSession {
     pending.push(first);
 
     const limit = Math.min(maxTokens, this.decoder.contextLength - prompt.length + 1);
-    const depth = this.#gpu.capabilities.adapter.software
+    const depth = this.#gpu.capabilities.software
       ? STEPS_IN_FLIGHT_SOFTWARE
       : STEPS_IN_FLIGHT;
     let queued = 1;
@@ -234,37 +249,49 @@ export class DecoderSession {
     this.#values.set(this.decoder.sequenceLength, tokens.length);
     const buffer = this.#buffers.tensor(this.decoder.tokens);
     this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array(tokens));
-    return this.#submit(executor, sample);
+    return this.#submit(executor, sample, "prefill", tokens.length);
   }
 
   #submitFirstStep(executor: Executor, token: number): Promise<number> | undefined {
     this.#writePosition(this.#cached.length);
     const buffer = this.#buffers.tensor(this.plans.state.token);
     this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array([token]));
-    return this.#submit(executor, true);
+    return this.#submit(executor, true, "prefill");
   }
 
   /** Runs one step; the GPU has advanced the position itself, `position` says where it is. */
   #submitStep(executor: Executor, position: number): Promise<number> {
     this.#values.set(this.decoder.position, position);
-    const token = this.#submit(executor, true);
+    const token = this.#submit(executor, true, "decode");
     if (token === undefined) throw new Error("decoder: no token to read");
     return token;
   }
 
-  #submit(executor: Executor, sample: boolean): Promise<number> | undefined {
+  #submit(
+    executor: Executor,
+    sample: boolean,
+    phase: ProfiledWork["phase"],
+    tokens = 1,
+  ): Promise<number> | undefined {
     this.#gpu.assertUsable();
     executor.update(this.#values);
     const encoder = this.#gpu.device.createCommandEncoder({ label: executor.plan.name });
-    const pass = encoder.beginComputePass({ label: executor.plan.name });
-    executor.encode(pass);
-    pass.end();
+    const times = this.#profiler?.encode(encoder, executor);
+    if (times === undefined) {
+      const pass = encoder.beginComputePass({ label: executor.plan.name });
+      executor.encode(pass);
+      pass.end();
+    }
     let readback: Readback | undefined;
     if (sample) {
       const token = this.#buffers.tensor(this.plans.state.token);
       readback = this.#tokens.copy(encoder, token, 0, 4);
     }
     this.#gpu.queue.submit([encoder.finish()]);
+    if (times !== undefined) {
+      const position = this.#values.get(this.decoder.position);
+      this.#profiler?.submitted({ phase, position, tokens }, times);
+    }
     const token = readback?.read().then((bytes) => new Int32Array(bytes)[0]!);
     // Awaited in order; a failure meanwhile must not count as unhandled.
     token?.catch(() => {});

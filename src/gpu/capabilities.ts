@@ -35,6 +35,11 @@ export interface Capabilities {
   readonly subgroupMatrices: readonly SubgroupMatrixConfig[];
   /** `timestamp-query`. */
   readonly timestamps: boolean;
+  /**
+   * Computes on the CPU: lanes of a workgroup take turns, so barriers are dear and nothing is gained
+   * by neighbours reading neighbouring addresses.
+   */
+  readonly software: boolean;
   readonly limits: DeviceLimits;
   readonly adapter: AdapterDescription;
 }
@@ -45,8 +50,6 @@ export interface AdapterDescription {
   readonly architecture: string;
   readonly device: string;
   readonly description: string;
-  /** True for a software renderer. */
-  readonly software: boolean;
 }
 
 const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
@@ -57,12 +60,12 @@ interface ExtendedAdapterInfo extends GPUAdapterInfo {
   readonly subgroupMatrixConfigs?: readonly SubgroupMatrixConfig[];
 }
 
-function describeAdapter(info: ExtendedAdapterInfo): AdapterDescription {
-  const { vendor, architecture, device, description } = info;
-  const software =
+function isSoftware(info: ExtendedAdapterInfo): boolean {
+  // Older implementations do not say that an adapter is a fallback, but name their renderer.
+  return (
     info.isFallbackAdapter ||
-    /swiftshader|llvmpipe|software/i.test(`${architecture} ${description}`);
-  return { vendor, architecture, device, description, software };
+    /swiftshader|llvmpipe|software/i.test(`${info.architecture} ${info.description}`)
+  );
 }
 
 /** A short human name: what the driver calls itself, or vendor and architecture. */
@@ -104,6 +107,7 @@ export function readCapabilities(
         }))
       : [],
     timestamps: features.has("timestamp-query"),
+    software: isSoftware(extended),
     limits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -116,7 +120,12 @@ export function readCapabilities(
       minStorageBufferOffsetAlignment: limits.minStorageBufferOffsetAlignment,
       minUniformBufferOffsetAlignment: limits.minUniformBufferOffsetAlignment,
     },
-    adapter: describeAdapter(extended),
+    adapter: {
+      vendor: info.vendor,
+      architecture: info.architecture,
+      device: info.device,
+      description: info.description,
+    },
   };
 }
 
@@ -134,6 +143,9 @@ export interface CapabilityOverrides {
   readonly subgroups?: false;
   readonly integerDot?: false;
   readonly subgroupMatrices?: false;
+  readonly timestamps?: false;
+  /** Choose as a software adapter would, or as a GPU would. */
+  readonly software?: boolean;
   readonly limits?: Partial<DeviceLimits>;
 }
 
@@ -148,6 +160,8 @@ export function restrictCapabilities(
     subgroups: overrides.subgroups === false ? undefined : capabilities.subgroups,
     integerDot: overrides.integerDot ?? capabilities.integerDot,
     subgroupMatrices: overrides.subgroupMatrices === false ? [] : capabilities.subgroupMatrices,
+    timestamps: overrides.timestamps ?? capabilities.timestamps,
+    software: overrides.software ?? capabilities.software,
     limits: { ...capabilities.limits, ...overrides.limits },
   };
 }

@@ -16,6 +16,7 @@ import gemmTiled from "./gemm-tiled.wgsl";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
 import gemvWorkgroup from "./gemv-workgroup.wgsl";
 import operands from "./operands.wgsl";
+import serialSource from "./serial.wgsl";
 
 /** What is fixed about a call of `et_vk.linear_q4gsw` with one weight, or one shard of its rows. */
 export interface LinearQ4gswShape {
@@ -62,6 +63,13 @@ const GEMV_MANY_OUTPUTS = 1536;
 const LARGE_TILE_MIN_ROWS = 33;
 const LARGE_TILE_MIN_TILES = 96;
 
+/**
+ * Rows of x that a lane of serial.wgsl computes where there are many: each dequantised block serves
+ * them all.
+ */
+const SERIAL_ROWS = 4;
+const SERIAL_LANES = 64;
+
 const FALLBACK_LANES = 64;
 /** Rows of x that a lane of fallback.wgsl computes. */
 const FALLBACK_ROWS = 4;
@@ -76,6 +84,9 @@ const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
  */
 export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
   const { K, groupSize, rows } = shape;
+  if (capabilities.software && K % 32 === 0 && groupSize % 32 === 0) {
+    return serial(shape, capabilities);
+  }
   if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemv(shape, capabilities);
   if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) return gemm(shape, capabilities);
   return fallback(shape, capabilities);
@@ -138,6 +149,20 @@ function gemmTile({ N, maxM = Infinity }: LinearQ4gswShape, { limits }: Capabili
   const pays =
     maxM >= LARGE_TILE_MIN_ROWS && divideCeil(maxM, 64) * divideCeil(N, 64) >= LARGE_TILE_MIN_TILES;
   return fits && pays ? 64 : 32;
+}
+
+/** On a CPU, where barriers cost more than lanes working together save. */
+function serial(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  const { N, groupSize } = shape;
+  const rows = shape.rows === "one" ? 1 : SERIAL_ROWS;
+  const kernel = defineLinear(shape, "serial", {
+    parts: [serialSource],
+    constants: { ROWS: rows, BLOCKS_PER_GROUP: groupSize / 32 },
+    overrides: { WORKGROUP_SIZE: SERIAL_LANES },
+  });
+  return route(shape, "serial", kernel, ({ M }) =>
+    elementwiseGrid(N * divideCeil(M, rows), SERIAL_LANES, capabilities),
+  );
 }
 
 /** Any shape: a lane a few rows of one output. */

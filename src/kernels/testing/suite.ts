@@ -68,11 +68,19 @@ export interface CaseResult {
 /** The feature sets every case runs under, as far as they lead to different kernels. */
 const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
   full: {},
-  "no matrices": { subgroupMatrices: false },
-  "no f16": { f16: false, subgroupMatrices: false },
-  "no integer dot": { integerDot: false, subgroupMatrices: false },
-  "no subgroups": { subgroups: false, subgroupMatrices: false },
-  plain: { f16: false, subgroups: false, integerDot: false, subgroupMatrices: false },
+  gpu: { software: false },
+  software: { software: true },
+  "no matrices": { software: false, subgroupMatrices: false },
+  "no f16": { software: false, f16: false, subgroupMatrices: false },
+  "no integer dot": { software: false, integerDot: false, subgroupMatrices: false },
+  "no subgroups": { software: false, subgroups: false, subgroupMatrices: false },
+  plain: {
+    software: false,
+    f16: false,
+    subgroups: false,
+    integerDot: false,
+    subgroupMatrices: false,
+  },
 };
 
 function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): ArrayLike<number> {
