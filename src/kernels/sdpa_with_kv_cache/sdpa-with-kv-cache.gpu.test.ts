@@ -17,7 +17,7 @@ testKernelSuite(sdpaSuite);
 async function requestDefaultDevice(): Promise<GpuDevice> {
   const forceSoftware = process.env["TETRAD_TEST_ADAPTER"] === "swiftshader";
   const { gpu, adapter } = await findGpu({ forceSoftware });
-  const requiredFeatures = adapter.features.has("subgroups") ? (["subgroups"] as const) : [];
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has("subgroups") ? ["subgroups"] : [];
   const device = await adapter.requestDevice({ requiredFeatures });
   const owner = GpuDevice.fromDevice(device, gpu.wgslLanguageFeatures);
   afterAll(async () => {
