@@ -219,11 +219,20 @@ function withLastLogits(
   return { graph: { ...graph, nodes: [...graph.nodes, node], outputs: [logits] }, logits };
 }
 
-/** Values of 4-bit matrices and of everything else that is not scales. */
+/** Readers of rotary tables, which are constants but were not learned. */
+const TABLE_READERS: ReadonlySet<string> = new Set([
+  "aten.slice_copy.Tensor",
+  "aten.index.Tensor",
+  "et_vk.apply_rotary_emb.default",
+  "et_vk.apply_rotary_emb_hf.default",
+]);
+
+/** Values of 4-bit matrices and of everything else that is neither scales nor tables. */
 function countParameters({ graph }: DecoderGraph): number {
   const seen = new Set<Tensor>();
   let count = 0;
-  for (const { args } of graph.nodes) {
+  for (const { op, args } of graph.nodes) {
+    if (TABLE_READERS.has(op)) continue;
     for (const arg of args) {
       const tensor = typeof arg === "object" && arg !== null && "storage" in arg ? arg : undefined;
       if (tensor?.storage.kind !== "constant" || seen.has(tensor)) continue;

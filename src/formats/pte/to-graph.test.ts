@@ -245,6 +245,8 @@ describe("a program as a decoder", () => {
       vocabularySize: 128,
       endIds: [2, 3],
       bosId: 1,
+      // Two layers with two norms, embedding and output of 128 · 64, a norm of 64.
+      parameters: 2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64 + 2 * 64) + 2 * 128 * 64 + 64,
     });
   });
 
