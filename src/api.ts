@@ -1,6 +1,7 @@
 /** The types of the public interface: what a user passes in and gets back. */
 import type { ByteSource } from "./byte-source.ts";
 import type { CapabilityOverrides } from "./gpu/capabilities.ts";
+import type { KernelSummary, ProfiledRun, ProfilePhase } from "./profile/profile.ts";
 
 /** How a runtime finds its GPU. */
 export interface TetradOptions {
@@ -96,6 +97,22 @@ export interface GenerationResult {
 /** The pieces of a text as they come; `result` settles when the iteration has ended. */
 export interface Generation extends AsyncIterable<GeneratedPiece> {
   readonly result: Promise<GenerationResult>;
+}
+
+/** Where the GPU's time went in a generation. */
+export interface ProfileResult {
+  readonly generation: GenerationResult;
+  /** Whether the device has timestamps; without them there are no runs. */
+  readonly timestamps: boolean;
+  /** What a user should know, in one line each: that no times could be taken. */
+  readonly warnings: readonly string[];
+  /**
+   * The prompt's chunks, then the steps, with a record per dispatch. Steps are queued ahead, so
+   * there may be more of them than tokens after the first.
+   */
+  readonly runs: readonly ProfiledRun[];
+  /** Time by kernel, the longest first. */
+  readonly kernels: Readonly<Record<ProfilePhase, readonly KernelSummary[]>>;
 }
 
 /** A turn of a conversation. */

@@ -1,10 +1,22 @@
-import type { ChatMessage, GenerateOptions, Generation, ModelInfo } from "./api.ts";
+import type { ChatMessage, GenerateOptions, Generation, ModelInfo, ProfileResult } from "./api.ts";
 import { RequestError } from "./errors.ts";
 import type { DecoderSession } from "./generate/decoder-session.ts";
 import { TextGeneration } from "./generate/generation.ts";
+import type { Profiler } from "./generate/profiler.ts";
+import { runsOf, summarizeKernels } from "./profile/profile.ts";
+import type { ProfilePhase } from "./profile/profile.ts";
 import { chatTemplateFor, encodeChat } from "./text/chat-template.ts";
 import type { ChatTemplate } from "./text/chat-template.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
+
+const NO_TIMESTAMPS =
+  "profile: the device has no timestamp queries (timestamp-query): no times were taken";
+
+/** How the token loop of a profile differs. */
+interface ProfiledDecoding {
+  readonly reuseCache?: boolean;
+  readonly profiler?: Profiler | undefined;
+}
 
 /** A model on the GPU, ready to generate. One generation at a time. */
 export class Model {
@@ -37,11 +49,42 @@ export class Model {
    * later rejects the iteration, and the model can be used again.
    */
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
-    const tokens =
-      typeof prompt === "string"
-        ? this.tokenizer.encode(prompt, { parseSpecial: options.parseSpecial ?? false })
-        : prompt;
-    return this.#generate(tokens, options);
+    return this.#generate(this.#encode(prompt, options), options);
+  }
+
+  /**
+   * Generates as {@link generate} does and takes the GPU's time of every dispatch. The prompt is
+   * computed from scratch. Slower than a generation, because nothing overlaps; the tokens are the
+   * same. Kernels' first runs are slow with some drivers: generate before for lasting figures. Without timestamps on the device the result says so and has no runs. Rejects as the
+   * iteration of a generation does.
+   */
+  async profile(
+    prompt: string | readonly number[],
+    options: GenerateOptions = {},
+  ): Promise<ProfileResult> {
+    const profiler = this.session.createProfiler();
+    try {
+      const profiled = { reuseCache: false, profiler };
+      const tokens = this.#encode(prompt, options);
+      const generation = await this.#generate(tokens, options, profiled).result;
+      const runs = (await profiler?.finish()) ?? [];
+      const kernels = (phase: ProfilePhase) =>
+        summarizeKernels(runsOf(runs, phase).flatMap(({ records }) => records));
+      return {
+        generation,
+        timestamps: profiler !== undefined,
+        warnings: profiler === undefined ? [NO_TIMESTAMPS] : [],
+        runs,
+        kernels: { prefill: kernels("prefill"), decode: kernels("decode") },
+      };
+    } finally {
+      profiler?.dispose();
+    }
+  }
+
+  #encode(prompt: string | readonly number[], options: GenerateOptions): readonly number[] {
+    if (typeof prompt !== "string") return prompt;
+    return this.tokenizer.encode(prompt, { parseSpecial: options.parseSpecial ?? false });
   }
 
   /**
@@ -55,7 +98,11 @@ export class Model {
     return this.#generate(encodeChat(this.tokenizer, this.#template, turns), options);
   }
 
-  #generate(prompt: readonly number[], options: GenerateOptions): Generation {
+  #generate(
+    prompt: readonly number[],
+    options: GenerateOptions,
+    { reuseCache = true, profiler }: ProfiledDecoding = {},
+  ): Generation {
     const { contextLength } = this.info;
     if (prompt.length > contextLength) {
       throw new RequestError(
@@ -75,6 +122,8 @@ export class Model {
           prompt,
           sampling: options,
           maxTokens,
+          reuseCache,
+          ...(profiler === undefined ? {} : { profiler }),
           ...(signal === undefined ? {} : { signal }),
         }),
     });

@@ -9,6 +9,7 @@ export type {
   LoadProgress,
   ModelInfo,
   ModelLocation,
+  ProfileResult,
   SamplingOptions,
   StopReason,
   TetradOptions,
@@ -17,4 +18,10 @@ export type { ByteSource } from "./byte-source.ts";
 export { DeviceError, FormatError, RequestError, TetradError, UnsupportedError } from "./errors.ts";
 export type { DeviceErrorReason, TetradErrorCode } from "./errors.ts";
 export type { Capabilities } from "./gpu/capabilities.ts";
+export type { DispatchRecord } from "./gpu/query-pool.ts";
 export { Model } from "./model.ts";
+export { profileBars } from "./profile/bar-chart.ts";
+export { profileTrace } from "./profile/chrome-trace.ts";
+export type { KernelSummary, ProfiledRun, ProfilePhase } from "./profile/profile.ts";
+export { profileSvg } from "./profile/timeline-svg.ts";
+export { profileTsv } from "./profile/tsv.ts";

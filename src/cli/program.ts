@@ -3,6 +3,7 @@ import { devicesCommand } from "./devices-command.ts";
 import { exitCodeOf, reportError } from "./failure.ts";
 import { inspectCommand } from "./inspect-command.ts";
 import { numberOption, repeatable } from "./option-values.ts";
+import { addProfile } from "./profile-command.ts";
 import { runCommand } from "./run-command.ts";
 import type { RunOptions } from "./run-command.ts";
 
@@ -43,6 +44,7 @@ function createProgram(context: CliContext, setExitCode: (code: number) => void)
   addRun(program, async (words, options) =>
     setExitCode(await runCommand(words, options, context.embeddedModel)),
   );
+  addProfile(program, context.embeddedModel, setExitCode);
   program
     .command("inspect")
     .description("Show what a model file holds, without a GPU.")

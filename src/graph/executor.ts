@@ -1,5 +1,6 @@
 import type { GpuDevice } from "../gpu/device.ts";
 import type { CompiledKernel } from "../gpu/pipeline-cache.ts";
+import type { QueryPool } from "../gpu/query-pool.ts";
 import { UniformArena } from "../gpu/uniform-arena.ts";
 import { encodeParams } from "../gpu/wgsl.ts";
 import type { BufferSet } from "./buffer-set.ts";
@@ -149,6 +150,20 @@ export class Executor {
       pass.dispatchWorkgroups(...grid);
       observe?.(planned, grid, index);
     });
+  }
+
+  /** As {@link encode}, but each dispatch in a pass of its own that writes timestamps to `pool`. */
+  encodeTimed(encoder: GPUCommandEncoder, pool: QueryPool): void {
+    for (const { planned, compiled, bindGroup, grid } of this.#dispatches) {
+      const pass = encoder.beginComputePass({
+        label: planned.label,
+        timestampWrites: pool.bracket(planned.kernel, grid),
+      });
+      pass.setPipeline(compiled.pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...grid);
+      pass.end();
+    }
   }
 
   dispose(): void {

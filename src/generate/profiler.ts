@@ -1,0 +1,47 @@
+import type { GpuDevice } from "../gpu/device.ts";
+import { DispatchClock, QueryPool } from "../gpu/query-pool.ts";
+import type { TimedDispatch, TimestampReadback } from "../gpu/query-pool.ts";
+import type { Executor } from "../graph/executor.ts";
+import type { ProfiledRun } from "../profile/profile.ts";
+
+/** What a submit computes. */
+export type ProfiledWork = Omit<ProfiledRun, "records">;
+
+/** Takes the times of every dispatch of a request. Dispose it after {@link finish}. */
+export class Profiler {
+  readonly #pool: QueryPool;
+  readonly #runs: { readonly work: ProfiledWork; readonly timed: Promise<TimedDispatch[]> }[] = [];
+
+  /** `capacity`: dispatches of the longest plan. The device must have timestamps. */
+  constructor(gpu: GpuDevice, capacity: number) {
+    this.#pool = new QueryPool(gpu, "profile", capacity);
+  }
+
+  /** Encodes the executor's dispatches with timestamps. */
+  encode(encoder: GPUCommandEncoder, executor: Executor): TimestampReadback {
+    executor.encodeTimed(encoder, this.#pool);
+    return this.#pool.resolve(encoder);
+  }
+
+  /** Says that what was encoded has been submitted, and what it was. */
+  submitted(work: ProfiledWork, readback: TimestampReadback): void {
+    const timed = readback.read();
+    // Awaited at the end; a failure meanwhile must not count as unhandled.
+    timed.catch(() => {});
+    this.#runs.push({ work, timed });
+  }
+
+  /** The records of everything submitted, in order. Rejects with `DeviceError`. */
+  async finish(): Promise<ProfiledRun[]> {
+    const clock = new DispatchClock();
+    const runs: ProfiledRun[] = [];
+    for (const { work, timed } of this.#runs) {
+      runs.push({ ...work, records: clock.measure(await timed) });
+    }
+    return runs;
+  }
+
+  dispose(): void {
+    this.#pool.dispose();
+  }
+}

@@ -1,0 +1,295 @@
+/**
+ * The profile as a picture: per phase all runs on one line, and below it the run of median length
+ * with a lane per kernel. Static SVG; what has no room is in tooltips.
+ */
+import {
+  busyNs,
+  describeRun,
+  drawnStartNs,
+  PHASES,
+  runsOf,
+  spanOf,
+  summarizeKernels,
+} from "./profile.ts";
+import type { KernelSummary, ProfiledRun, ProfilePhase } from "./profile.ts";
+
+// All in pixels.
+const WIDTH = 1400;
+const MARGIN = 24;
+/** Where the time axis begins, right of names and figures. */
+const AXIS_X = 440;
+const AXIS_WIDTH = WIDTH - MARGIN - AXIS_X;
+const LANE = 22;
+const BAR = 16;
+/** Of the monospaced 12 px text. */
+const CHARACTER = 7.3;
+/** Narrower bars would vanish. */
+const MIN_BAR_WIDTH = 0.6;
+const MAX_TICKS = 8;
+
+/** Light enough for dark text on them, and neighbours tell apart. */
+const COLORS = [
+  "#7fb2f0",
+  "#f5b26b",
+  "#8fd19e",
+  "#e99aa8",
+  "#c3a6e8",
+  "#6fcfd0",
+  "#e6d36a",
+  "#c9a58a",
+  "#a9c34f",
+  "#f09bd4",
+  "#9aa9c7",
+  "#e0866b",
+] as const;
+
+const STYLE = [
+  "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2430}",
+  ".title{font-size:18px;font-weight:600}",
+  ".phase{font-size:15px;font-weight:600}",
+  ".muted{fill:#5b6472}",
+  ".end{text-anchor:end}",
+  ".middle{text-anchor:middle}",
+  ".lane{fill:#f4f6f9}",
+  ".tick{stroke:#d5dae2}",
+  ".run{fill:#cbd5e3;stroke:#fff;stroke-width:.5}",
+  ".shown{fill:#3f5a86}",
+  ".fan{fill:#3f5a86;opacity:.12}",
+  "rect:hover{opacity:.75}",
+].join("");
+
+const escapeXml = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const round = (value: number): string => String(Number(value.toFixed(2)));
+
+/** `640 ns`, `12.3 µs`, `4.56 ms`. */
+function formatNs(ns: number): string {
+  if (ns < 1000) return `${Math.round(ns)} ns`;
+  const [value, unit] = ns < 1e6 ? [ns / 1e3, "µs"] : ns < 1e9 ? [ns / 1e6, "ms"] : [ns / 1e9, "s"];
+  return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(3))} ${unit}`;
+}
+
+function shorten(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, Math.max(0, characters - 1))}…`;
+}
+
+function text(x: number, y: number, content: string, className = ""): string {
+  const attribute = className === "" ? "" : ` class="${className}"`;
+  return `<text x="${round(x)}" y="${round(y)}"${attribute}>${escapeXml(content)}</text>`;
+}
+
+interface Bar {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** `fill="…"` or `class="…"`. */
+  readonly paint: string;
+  readonly tooltip: string;
+}
+
+function rectangle({ x, y, width, height, paint, tooltip }: Bar): string {
+  const box = `x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}"`;
+  return `<rect ${box} ${paint}><title>${escapeXml(tooltip)}</title></rect>`;
+}
+
+/** Maps times of a span to the axis. */
+interface Scale {
+  readonly startNs: number;
+  readonly lengthNs: number;
+  x(ns: number): number;
+  width(ns: number): number;
+}
+
+function scaleOf(startNs: number, endNs: number): Scale {
+  const lengthNs = Math.max(1, endNs - startNs);
+  const width = (ns: number) => (ns / lengthNs) * AXIS_WIDTH;
+  return { startNs, lengthNs, width, x: (ns) => AXIS_X + width(ns - startNs) };
+}
+
+/** Distance of ticks: 1, 2 or 5 times a power of ten. */
+function tickStep(lengthNs: number): number {
+  const power = 10 ** Math.floor(Math.log10(lengthNs / MAX_TICKS));
+  const factor = [1, 2, 5, 10].find((candidate) => candidate * power * MAX_TICKS >= lengthNs);
+  return (factor ?? 10) * power;
+}
+
+function axis(scale: Scale, top: number, bottom: number): string[] {
+  const step = tickStep(scale.lengthNs);
+  const parts: string[] = [];
+  for (let tick = 0; tick * step <= scale.lengthNs * 1.0001; tick++) {
+    const x = AXIS_X + scale.width(tick * step);
+    const line = `x1="${round(x)}" y1="${round(top)}" x2="${round(x)}" y2="${round(bottom)}"`;
+    parts.push(`<line ${line} class="tick"/>`);
+    const atEdge = x > WIDTH - MARGIN - 30;
+    const label = tick === 0 ? "0" : formatNs(tick * step);
+    parts.push(text(x, top - 5, label, `muted ${atEdge ? "end" : "middle"}`));
+  }
+  return parts;
+}
+
+/** The run whose length is the middle one: neither the first step's warm-up nor an outlier. */
+function medianRun(runs: readonly ProfiledRun[]): ProfiledRun | undefined {
+  const sorted = [...runs].sort((a, b) => busyNs(a) - busyNs(b));
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+const plural = (count: number, what: string): string =>
+  `${count.toLocaleString("en-US")} ${what}${count === 1 ? "" : "s"}`;
+
+/** Appends to a picture downwards. */
+class Canvas {
+  readonly parts: string[] = [];
+  y = MARGIN;
+  readonly #colorOf: ReadonlyMap<string, string>;
+
+  constructor(colorOf: ReadonlyMap<string, string>) {
+    this.#colorOf = colorOf;
+  }
+
+  #fill(kernel: string): string {
+    return `fill="${this.#colorOf.get(kernel) ?? COLORS[0]}"`;
+  }
+
+  heading(title: string, detail: string): void {
+    this.y += 18;
+    this.parts.push(text(MARGIN, this.y, title, "title"));
+    this.y += 20;
+    this.parts.push(text(MARGIN, this.y, detail, "muted"));
+    this.y += 14;
+  }
+
+  phase(runs: readonly ProfiledRun[], phase: ProfilePhase): void {
+    const shown = medianRun(runs);
+    const span = shown && spanOf(shown);
+    if (shown === undefined || span === undefined) return;
+    const tokens = runs.reduce((sum, run) => sum + run.tokens, 0);
+    const dispatches = runs.reduce((sum, { records }) => sum + records.length, 0);
+    const totalNs = runs.reduce((sum, run) => sum + busyNs(run), 0);
+    this.y += 30;
+    this.parts.push(text(MARGIN, this.y, phase, "phase"));
+    const figures = [
+      plural(tokens, "token"),
+      plural(runs.length, "run"),
+      plural(dispatches, "dispatch").replace("dispatchs", "dispatches"),
+      `${formatNs(totalNs)} in kernels`,
+      `${formatNs(totalNs / tokens)} a token`,
+    ];
+    this.parts.push(text(MARGIN + 90, this.y, figures.join(" · "), "muted"));
+    const scale = scaleOf(span.startNs, span.endNs);
+    if (runs.length > 1) this.#overview(runs, shown);
+    this.#lanes(shown, scale);
+  }
+
+  /** All runs of a phase on one line, and a fan from the one that is shown to its lanes. */
+  #overview(runs: readonly ProfiledRun[], shown: ProfiledRun): void {
+    const spans = runs.flatMap((run) => {
+      const span = spanOf(run);
+      return span === undefined ? [] : [{ run, ...span }];
+    });
+    const scale = scaleOf(
+      Math.min(...spans.map(({ startNs }) => startNs)),
+      Math.max(...spans.map(({ endNs }) => endNs)),
+    );
+    this.y += 36;
+    this.parts.push(...axis(scale, this.y, this.y + LANE));
+    this.parts.push(text(MARGIN, this.y + 15, "all runs", "muted"));
+    for (const { run, startNs, endNs } of spans) {
+      const box = {
+        x: scale.x(startNs),
+        y: this.y + 3,
+        width: Math.max(MIN_BAR_WIDTH, scale.width(endNs - startNs)),
+        height: BAR,
+      };
+      const tooltip = `${describeRun(run)}\n${formatNs(endNs - startNs)}, of which ${formatNs(busyNs(run))} in kernels`;
+      this.parts.push(
+        rectangle({ ...box, paint: `class="${run === shown ? "shown" : "run"}"`, tooltip }),
+      );
+      if (run === shown) this.#fan(box.x, box.x + box.width, box.y + BAR);
+    }
+    this.y += LANE;
+  }
+
+  #fan(left: number, right: number, top: number): void {
+    const bottom = top + 36;
+    const points = `${round(left)},${top} ${round(right)},${top} ${AXIS_X + AXIS_WIDTH},${bottom} ${AXIS_X},${bottom}`;
+    this.parts.push(`<polygon points="${points}" class="fan"/>`);
+  }
+
+  /** A run's dispatches: on one line together, then a lane per kernel. */
+  #lanes(run: ProfiledRun, scale: Scale): void {
+    const kernels = summarizeKernels(run.records);
+    this.y += 40;
+    const bottom = this.y + LANE * (kernels.length + 1);
+    kernels.forEach((_, lane) => {
+      if (lane % 2 !== 0) return;
+      const y = round(this.y + LANE * (lane + 1));
+      const width = WIDTH - 2 * MARGIN + 8;
+      this.parts.push(
+        `<rect x="${MARGIN - 4}" y="${y}" width="${width}" height="${LANE}" class="lane"/>`,
+      );
+    });
+    this.parts.push(...axis(scale, this.y, bottom));
+    this.parts.push(text(MARGIN, this.y + 15, describeRun(run), "muted"));
+    this.parts.push(text(AXIS_X - 12, this.y + 15, formatNs(busyNs(run)), "end muted"));
+    const laneOf = new Map(kernels.map(({ kernel }, lane) => [kernel, lane + 1]));
+    kernels.forEach((summary, lane) => this.#laneLabel(summary, this.y + LANE * (lane + 1)));
+    for (const record of run.records) {
+      const { kernel, durationNs, index, grid, workgroup } = record;
+      const startNs = drawnStartNs(record);
+      const tooltip =
+        `${kernel}\n${formatNs(durationNs)} from ${formatNs(startNs - scale.startNs)}, ` +
+        `dispatch ${index}\n${grid.join(" × ")} workgroups of ${workgroup.join(" × ")}`;
+      const width = Math.max(MIN_BAR_WIDTH, scale.width(durationNs));
+      const box = { x: scale.x(startNs), width, height: BAR, paint: this.#fill(kernel), tooltip };
+      for (const lane of [0, laneOf.get(kernel)!]) {
+        this.parts.push(rectangle({ ...box, y: this.y + LANE * lane + 3 }));
+      }
+      const characters = Math.floor((width - 8) / CHARACTER);
+      if (characters >= 5) {
+        this.parts.push(text(box.x + 4, this.y + 15, shorten(kernel, characters), "inside"));
+      }
+    }
+    this.y = bottom;
+  }
+
+  #laneLabel({ kernel, calls, totalNs, share }: KernelSummary, y: number): void {
+    const color = `<rect x="${MARGIN}" y="${round(y + 6)}" width="10" height="10" ${this.#fill(kernel)}/>`;
+    const figures = `${calls} × ${(100 * share).toFixed(1).padStart(5)} % ${formatNs(totalNs).padStart(8)}`;
+    this.parts.push(color);
+    this.parts.push(
+      `<g><title>${escapeXml(kernel)}</title>${text(MARGIN + 18, y + 15, shorten(kernel, 28))}</g>`,
+    );
+    this.parts.push(
+      `<g xml:space="preserve">${text(AXIS_X - 12, y + 15, figures, "end muted")}</g>`,
+    );
+  }
+}
+
+/** Colours by rank of the whole time, so that a kernel has one colour in both phases. */
+function colorsOf(runs: readonly ProfiledRun[]): ReadonlyMap<string, string> {
+  const kernels = summarizeKernels(runs.flatMap(({ records }) => records));
+  return new Map(kernels.map(({ kernel }, rank) => [kernel, COLORS[rank % COLORS.length]!]));
+}
+
+/** The profile's timeline as an SVG document. `title` says what ran, `detail` on what. */
+export function profileSvg(
+  runs: readonly ProfiledRun[],
+  { title = "GPU time by kernel", detail = "" }: { title?: string; detail?: string } = {},
+): string {
+  const canvas = new Canvas(colorsOf(runs));
+  const none = runs.every(({ records }) => records.length === 0);
+  canvas.heading(title, none ? "no times were taken" : detail);
+  for (const phase of PHASES) canvas.phase(runsOf(runs, phase), phase);
+  const height = Math.ceil(canvas.y + MARGIN);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
+      `viewBox="0 0 ${WIDTH} ${height}" style="max-width:100%;height:auto">`,
+    `<title>${escapeXml(title)}</title>`,
+    `<style>${STYLE}</style>`,
+    `<rect width="${WIDTH}" height="${height}" fill="#fff" style="pointer-events:none"/>`,
+    ...canvas.parts,
+    "</svg>\n",
+  ].join("\n");
+}
