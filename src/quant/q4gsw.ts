@@ -146,7 +146,7 @@ export function dequantizeQ4Row(planes: Q4Planes, row: number): Float64Array {
   const start = row * q4RowBytes(columns);
   const scaleStart = row * (columns / groupSize);
   const out = new Float64Array(columns);
-  for (let k = 0; k < columns; ) {
+  for (let k = 0; k < columns;) {
     const stored = scales[scaleStart + k / groupSize] ?? 0;
     const scale = scales instanceof Uint16Array ? f16BitsToNumber(stored) : stored;
     for (const end = Math.min(columns, k + groupSize); k < end; k++) {

@@ -211,6 +211,11 @@ describe("files that are refused", () => {
       await expect(readGguf(source)).rejects.toThrow(`has ${length} elements`);
       expect(reads.length).toBe(1);
     }
+    const bytes = await ggufBytes({ metadata: { key: text("") }, tensors: [] });
+    new DataView(bytes.buffer).setBigUint64(24 + 11 + 4, 2n ** 30n, true);
+    const { source, reads } = recorded(bytes, 2 ** 45);
+    await expect(readGguf(source)).rejects.toThrow('"key" has 1073741824 bytes; at most 16777216');
+    expect(reads.length).toBe(1);
   });
 
   test("arrays are limited in all, not only each", async () => {
