@@ -1,5 +1,6 @@
 import type { ByteSource } from "./byte-source.ts";
-import { FormatError, RequestError } from "./errors.ts";
+import { checkRange } from "./check-range.ts";
+import { RequestError } from "./errors.ts";
 
 /**
  * Bytes that are already in memory, as a source. The array is not copied, reads are: what `read`
@@ -14,19 +15,7 @@ export function memorySource(bytes: Uint8Array | ArrayBuffer, name = "memory"): 
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       if (!held) throw new RequestError(`${name}: read after close`);
-      if (
-        !Number.isSafeInteger(offset) ||
-        !Number.isSafeInteger(length) ||
-        offset < 0 ||
-        length < 0
-      ) {
-        throw new RequestError(`${name}: cannot read ${length} bytes at ${offset}`);
-      }
-      if (offset + length > byteLength) {
-        throw new FormatError(
-          `${name}: ${length} bytes at ${offset} pass the end of the file at ${byteLength}`,
-        );
-      }
+      checkRange({ name, byteLength }, offset, length);
       return held.slice(offset, offset + length);
     },
     async close() {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planMemory } from "./memory-planner.ts";
 import type { Lifetime } from "./memory-planner.ts";

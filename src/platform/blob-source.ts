@@ -1,6 +1,6 @@
 import type { ByteSource } from "../byte-source.ts";
 import { RequestError } from "../errors.ts";
-import { checkRange } from "./check-range.ts";
+import { checkRange } from "../check-range.ts";
 
 /** A `Blob` or `File` as a source: ranges are sliced, nothing else is held in memory. */
 export function blobSource(blob: Blob, name?: string): ByteSource {

@@ -1,7 +1,7 @@
 import type { ByteSource } from "../byte-source.ts";
 import { FormatError, RequestError } from "../errors.ts";
 import { memorySource } from "../memory-source.ts";
-import { checkRange } from "./check-range.ts";
+import { checkRange } from "../check-range.ts";
 import { chunksOf, request, retrying, TransientError } from "./http-request.ts";
 import type { Body, RetryOptions } from "./http-request.ts";
 

@@ -83,7 +83,9 @@ const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
   },
 };
 
-function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): ArrayLike<number> {
+type Numbers = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
+
+function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): Numbers {
   switch (type) {
     case "f32":
       return new Float32Array(bytes);
@@ -102,9 +104,23 @@ function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): ArrayLike<num
   }
 }
 
+/** A case's inputs and reference, made once where they do not depend on the device. */
+type CaseData = Pick<KernelCase<never>, "operands" | "expected">;
+
+function cachedData({ operands, expected }: CaseData): CaseData {
+  // A function without parameters gives the same for every feature set.
+  const once = <T>(make: (capabilities: Capabilities) => T) => {
+    if (make.length > 0) return make;
+    let made: { readonly value: T } | undefined;
+    return (capabilities: Capabilities) => (made ??= { value: make(capabilities) }).value;
+  };
+  return { operands: once(operands), expected: once(expected) };
+}
+
 async function runVariant<Live>(
   gpu: GpuDevice,
   kernelCase: KernelCase<Live>,
+  data: CaseData,
   route: Route<Live>,
   capabilities: Capabilities,
 ): Promise<Pick<CaseResult, "maxAbsolute" | "maxRelative" | "failure">> {
@@ -116,8 +132,8 @@ async function runVariant<Live>(
       failure: `took route ${route.name}, must take ${wanted}`,
     };
   }
-  const expected = kernelCase.expected(capabilities);
-  const operands = kernelCase.operands(capabilities);
+  const expected = data.expected(capabilities);
+  const operands = data.operands(capabilities);
   const results = await runRoute(gpu, route, operands, kernelCase.live, Object.keys(expected));
   let maxAbsolute = 0;
   let maxRelative = 0;
@@ -126,9 +142,8 @@ async function runVariant<Live>(
     const actual = asNumbers(expectation.type, results[name] ?? new ArrayBuffer(0));
     const { values, indices, tolerance = kernelCase.tolerance } = expectation;
     // Buffers are padded to words; the padding is nobody's.
-    const trimmed =
-      indices === undefined ? Array.prototype.slice.call(actual, 0, values.length) : actual;
-    const deviation = compare(trimmed as ArrayLike<number>, values, tolerance, indices);
+    const trimmed = indices === undefined ? actual.subarray(0, values.length) : actual;
+    const deviation = compare(trimmed, values, tolerance, indices);
     maxAbsolute = Math.max(maxAbsolute, deviation.maxAbsolute);
     maxRelative = Math.max(maxRelative, deviation.maxRelative);
     if (deviation.failures > 0) {
@@ -138,6 +153,15 @@ async function runVariant<Live>(
   return { maxAbsolute, maxRelative, failure: failures.join("\n") };
 }
 
+/** Which of a case's kernels to run. */
+export interface RunOptions {
+  /** Only those that use subgroups: for adapters that differ from another in nothing else. */
+  readonly onlySubgroups?: boolean;
+}
+
+const usesSubgroups = ({ dispatches }: Route<never>): boolean =>
+  dispatches.some(({ kernel }) => kernel.source.includes("enable subgroups;"));
+
 /**
  * Runs a case under every feature set of the device that leads to different kernels. Throws
  * nothing for wrong numbers: the results say.
@@ -146,7 +170,9 @@ export async function runCase<Live>(
   gpu: GpuDevice,
   operator: string,
   kernelCase: KernelCase<Live>,
+  { onlySubgroups = false }: RunOptions = {},
 ): Promise<CaseResult[]> {
+  const data = cachedData(kernelCase);
   const seen = new Set<string>();
   const results: CaseResult[] = [];
   for (const [variant, overrides] of Object.entries(VARIANTS)) {
@@ -158,7 +184,8 @@ export async function runCase<Live>(
       .join();
     if (seen.has(identity)) continue;
     seen.add(identity);
-    const outcome = await runVariant(gpu, kernelCase, route, capabilities);
+    if (onlySubgroups && !usesSubgroups(route)) continue;
+    const outcome = await runVariant(gpu, kernelCase, data, route, capabilities);
     results.push({
       operator,
       name: kernelCase.name,

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import type { ByteSource } from "../../byte-source.ts";
 import { FormatError, RequestError } from "../../errors.ts";
-import { checkRange } from "../check-range.ts";
+import { checkRange } from "../../check-range.ts";
 
 /** Most that one system call reads, so that an abort of a long read is noticed. */
 const MAX_READ_BYTES = 16 * 2 ** 20;

@@ -1,5 +1,5 @@
-import type { ByteSource } from "../byte-source.ts";
-import { FormatError, RequestError } from "../errors.ts";
+import type { ByteSource } from "./byte-source.ts";
+import { FormatError, RequestError } from "./errors.ts";
 
 /** Throws `RequestError` for a range that is none, `FormatError` for one that passes the end. */
 export function checkRange(
