@@ -119,10 +119,10 @@ fn attend(
       }
     }
     for (var n = 0u; n < DEPTH; n++) {
-      let valid = base + n * TEAMS + team < end;
       for (var h = 0u; h < HEADS; h++) {
-        // While a team has met no position its maximum is the masked value itself.
-        let weight = select(0.0, exp2(scores[n * HEADS + h] - (*state).maximum[h]), valid);
+        // A masked score weighs nothing; where a team has met no position at all, its maximum is the
+        // masked value and whatever it adds up is dropped when the teams are joined.
+        let weight = exp2(scores[n * HEADS + h] - (*state).maximum[h]);
         scores[n * HEADS + h] = weight;
         (*state).sum[h] += weight;
       }

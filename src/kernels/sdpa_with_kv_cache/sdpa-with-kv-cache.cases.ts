@@ -1,7 +1,7 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { CapabilityOverrides } from "../../gpu/capabilities.ts";
 import { f16ToF32, f32ToF16 } from "../../quant/f16.ts";
-import { ramp } from "../testing/data.ts";
+import { ramp, randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { sdpaReference } from "./sdpa-with-kv-cache.reference.ts";
@@ -19,6 +19,8 @@ export interface SdpaConfig {
   readonly position: number;
   /** What the ramps are divided by: 16 unless given. */
   readonly divisor?: number;
+  /** Random values up to this magnitude instead: scores without the ramps' short periods. */
+  readonly random?: number;
   /** 1 / √D unless given. */
   readonly scale?: number;
   /** What the CPU takes the position for, where that is not the position itself. */
@@ -60,19 +62,23 @@ export function expectSdpaRoute(rows: SdpaShape["rows"]): KernelCase<SdpaLive>["
 
 /** Inputs, and a cache whose rows from the position on hold NaN. */
 export function sdpaInputs(config: SdpaConfig, cacheType: CacheType) {
-  const { heads, kvHeads, headSize, S, cacheLength, position, divisor = 16 } = config;
+  const { heads, kvHeads, headSize, S, cacheLength, position, divisor = 16, random } = config;
   const row = kvHeads * headSize;
+  const values = (length: number, modulus: number, offset: number) =>
+    random === undefined
+      ? ramp(length, modulus, offset, divisor)
+      : randomValues(length, modulus).map((value) => value * random);
   const prior = (modulus: number, offset: number) => {
     const cache = new Float32Array(cacheLength * row).fill(Number.NaN);
-    cache.set(ramp(position * row, modulus, offset, divisor));
+    cache.set(values(position * row, modulus, offset));
     return cache;
   };
   const kCache = prior(7, 3);
   const vCache = prior(5, 2);
   return {
-    q: ramp(S * heads * headSize, 17, 8, divisor),
-    k: ramp(S * row, 13, 6, divisor),
-    v: ramp(S * row, 11, 5, divisor),
+    q: values(S * heads * headSize, 17, 8),
+    k: values(S * row, 13, 6),
+    v: values(S * row, 11, 5),
     k_cache: storeCache(kCache, cacheType),
     v_cache: storeCache(vCache, cacheType),
     kCache,

@@ -92,6 +92,9 @@ const stalePositions = [0, 76, 500, 4000].flatMap((livePosition) =>
 );
 
 const others = [
+  ...allRoutes(configure("random", [8, 2, 64, 1, 351, 340], { random: 3 }), ["f32"]),
+  ...allRoutes(configure("random", [8, 2, 64, 40, 351, 300], { random: 3 }), ["f32"]),
+  ...allRoutes(configure("random", [8, 2, 64, 1, 351, 340], { random: 1 }), ["f16"]),
   ...allRoutes(configure("own scale", [10, 2, 20, 1, 64, 28], { scale: 0.37 })),
   ...allRoutes(configure("own scale", [10, 2, 20, 7, 64, 28], { scale: 0.37 })),
   ...allRoutes(
