@@ -19,12 +19,16 @@ const MARGIN = 24;
 /** Where the time axis begins, right of names and figures. */
 const AXIS_X = 440;
 const AXIS_WIDTH = WIDTH - MARGIN - AXIS_X;
+/** Right edges of the figures: calls, share, time. */
+const FIGURES_X = [290, 358, AXIS_X - 12] as const;
 const LANE = 22;
 const BAR = 16;
 /** Of the monospaced 12 px text. */
 const CHARACTER = 7.3;
 /** Narrower bars would vanish. */
-const MIN_BAR_WIDTH = 0.6;
+const MIN_BAR_WIDTH = 1;
+/** A name cut shorter than this tells nothing. */
+const MIN_CHARACTERS = 8;
 const MAX_TICKS = 8;
 
 /** Light enough for dark text on them, and neighbours tell apart. */
@@ -42,6 +46,8 @@ const COLORS = [
   "#9aa9c7",
   "#e0866b",
 ] as const;
+/** Of the kernels that the colours do not reach: the shortest. */
+const OTHER_COLOR = "#bcc2cd";
 
 const STYLE = [
   "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2430}",
@@ -149,7 +155,7 @@ class Canvas {
   }
 
   #fill(kernel: string): string {
-    return `fill="${this.#colorOf.get(kernel) ?? COLORS[0]}"`;
+    return `fill="${this.#colorOf.get(kernel) ?? OTHER_COLOR}"`;
   }
 
   heading(title: string, detail: string): void {
@@ -212,7 +218,7 @@ class Canvas {
   }
 
   #fan(left: number, right: number, top: number): void {
-    const bottom = top + 36;
+    const bottom = top + 20;
     const points = `${round(left)},${top} ${round(right)},${top} ${AXIS_X + AXIS_WIDTH},${bottom} ${AXIS_X},${bottom}`;
     this.parts.push(`<polygon points="${points}" class="fan"/>`);
   }
@@ -232,7 +238,8 @@ class Canvas {
     });
     this.parts.push(...axis(scale, this.y, bottom));
     this.parts.push(text(MARGIN, this.y + 15, describeRun(run), "muted"));
-    this.parts.push(text(AXIS_X - 12, this.y + 15, formatNs(busyNs(run)), "end muted"));
+    this.#figures(["calls", "share", "time"], this.y - 5);
+    this.#figures([String(run.records.length), "", formatNs(busyNs(run))], this.y + 15);
     const laneOf = new Map(kernels.map(({ kernel }, lane) => [kernel, lane + 1]));
     kernels.forEach((summary, lane) => this.#laneLabel(summary, this.y + LANE * (lane + 1)));
     for (const record of run.records) {
@@ -247,8 +254,8 @@ class Canvas {
         this.parts.push(rectangle({ ...box, y: this.y + LANE * lane + 3 }));
       }
       const characters = Math.floor((width - 8) / CHARACTER);
-      if (characters >= 5) {
-        this.parts.push(text(box.x + 4, this.y + 15, shorten(kernel, characters), "inside"));
+      if (characters >= MIN_CHARACTERS) {
+        this.parts.push(text(box.x + 4, this.y + 15, shorten(kernel, characters)));
       }
     }
     this.y = bottom;
@@ -256,21 +263,24 @@ class Canvas {
 
   #laneLabel({ kernel, calls, totalNs, share }: KernelSummary, y: number): void {
     const color = `<rect x="${MARGIN}" y="${round(y + 6)}" width="10" height="10" ${this.#fill(kernel)}/>`;
-    const figures = `${calls} × ${(100 * share).toFixed(1).padStart(5)} % ${formatNs(totalNs).padStart(8)}`;
     this.parts.push(color);
     this.parts.push(
       `<g><title>${escapeXml(kernel)}</title>${text(MARGIN + 18, y + 15, shorten(kernel, 28))}</g>`,
     );
-    this.parts.push(
-      `<g xml:space="preserve">${text(AXIS_X - 12, y + 15, figures, "end muted")}</g>`,
-    );
+    this.#figures([String(calls), `${(100 * share).toFixed(1)} %`, formatNs(totalNs)], y + 15);
+  }
+
+  #figures(cells: readonly string[], y: number): void {
+    cells.forEach((cell, column) => {
+      this.parts.push(text(FIGURES_X[column]!, y, cell, "end muted"));
+    });
   }
 }
 
 /** Colours by rank of the whole time, so that a kernel has one colour in both phases. */
 function colorsOf(runs: readonly ProfiledRun[]): ReadonlyMap<string, string> {
   const kernels = summarizeKernels(runs.flatMap(({ records }) => records));
-  return new Map(kernels.map(({ kernel }, rank) => [kernel, COLORS[rank % COLORS.length]!]));
+  return new Map(kernels.map(({ kernel }, rank) => [kernel, COLORS[rank] ?? OTHER_COLOR]));
 }
 
 /** The profile's timeline as an SVG document. `title` says what ran, `detail` on what. */

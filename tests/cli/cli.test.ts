@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -78,6 +81,26 @@ describe("run", () => {
     expect(code).toBe(0);
     expect(stderr).not.toMatch(/EPIPE|Error/);
   });
+});
+
+test("profile shows the time by kernel, and writes its reports", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tetrad-profile-"));
+  try {
+    const path = (name: string) => join(folder, name);
+    const files = ["--svg", path("a.svg"), "--trace", path("a.json"), "--tsv", path("a.tsv")];
+    const flags = ["--software", "--context", "32", "-n", "2", ...files];
+    const { code, stdout, stderr } = await tetrad(["profile", PROMPT, ...flags]);
+    expect(stderr).toMatch(/prompt tokens, 2 generated, on SwiftShader/);
+    expect(stdout).toMatch(/^prefill +calls +total µs +mean µs +share$/m);
+    expect(stdout).toMatch(/^decode(.*\n)+linear_q4gsw_\w+ +57 .* % +█+$/m);
+    expect(readFileSync(path("a.svg"), "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
+    const trace = JSON.parse(readFileSync(path("a.json"), "utf8")) as { traceEvents: unknown[] };
+    expect(trace.traceEvents.length).toBeGreaterThan(200);
+    expect(readFileSync(path("a.tsv"), "utf8")).toMatch(/^idx\tkernel\tgwg\tduration_us/);
+    expect(code).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.each<[what: string, args: string[], message: string]>([
