@@ -6,6 +6,8 @@
  */
 import { open } from "node:fs/promises";
 import process from "node:process";
+import { f32, list, text, u32, writeGguf } from "../tests/support/gguf-writer.ts";
+import type { MetadataValue, TensorToWrite } from "../tests/support/gguf-writer.ts";
 
 interface Shape {
   readonly architecture: "llama" | "qwen3";
@@ -63,30 +65,24 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
 };
 
-const F32 = 0;
-const Q4_0 = 2;
-const ALIGNMENT = 32;
-/** Blocks written at a time: some 9 MB. */
+/** Blocks made at a time: some 9 MB. */
 const PIECE_BLOCKS = 2 ** 19;
+const BLOCK_WORDS = 9;
 
-interface TensorSpec {
-  readonly name: string;
-  /** Outermost first. */
-  readonly dims: readonly number[];
-  readonly type: typeof F32 | typeof Q4_0;
-}
-
-function tensorsOf(shape: Shape): TensorSpec[] {
+function tensorsOf(shape: Shape): TensorToWrite[] {
   const { layers, hidden, heads, kvHeads, headSize, feedForward, vocabulary } = shape;
-  const matrix = (name: string, rows: number, columns: number): TensorSpec => ({
+  const random = new RandomBlocks();
+  const matrix = (name: string, rows: number, columns: number): TensorToWrite => ({
     name: `${name}.weight`,
+    type: "Q4_0",
     dims: [rows, columns],
-    type: Q4_0,
+    data: () => random.pieces((rows * columns) / 32, columns),
   });
-  const vector = (name: string, length: number): TensorSpec => ({
+  const vector = (name: string, length: number): TensorToWrite => ({
     name: `${name}.weight`,
+    type: "F32",
     dims: [length],
-    type: F32,
+    data: new Uint8Array(new Float32Array(length).fill(1).buffer),
   });
   const tensors = [matrix("token_embd", vocabulary, hidden), vector("output_norm", hidden)];
   if (!shape.tied) tensors.push(matrix("output", vocabulary, hidden));
@@ -110,39 +106,6 @@ function tensorsOf(shape: Shape): TensorSpec[] {
   return tensors;
 }
 
-function byteLength({ dims, type }: TensorSpec): number {
-  const elements = dims.reduce((product, dim) => product * dim, 1);
-  return type === F32 ? 4 * elements : (elements / 32) * 18;
-}
-
-/** Bytes of a header, grown as they are appended. */
-class HeaderWriter {
-  readonly #parts: Buffer[] = [];
-
-  #number(bytes: number, write: (buffer: Buffer) => unknown): void {
-    const buffer = Buffer.alloc(bytes);
-    write(buffer);
-    this.#parts.push(buffer);
-  }
-  u32(value: number): void {
-    this.#number(4, (buffer) => buffer.writeUInt32LE(value));
-  }
-  u64(value: number): void {
-    this.#number(8, (buffer) => buffer.writeBigUInt64LE(BigInt(value)));
-  }
-  f32(value: number): void {
-    this.#number(4, (buffer) => buffer.writeFloatLE(value));
-  }
-  string(text: string): void {
-    const bytes = Buffer.from(text);
-    this.u64(bytes.length);
-    this.#parts.push(bytes);
-  }
-  bytes(): Buffer {
-    return Buffer.concat(this.#parts);
-  }
-}
-
 /** A byte-level vocabulary: 256 byte tokens, then placeholders nobody's text produces. */
 function vocabularyOf(size: number): string[] {
   const printable = (byte: number) =>
@@ -154,81 +117,59 @@ function vocabularyOf(size: number): string[] {
   return Array.from({ length: size }, (_, id) => bytes[id] ?? `<filler ${id}>`);
 }
 
-function writeHeader(name: string, shape: Shape, tensors: readonly TensorSpec[]): Buffer {
-  const header = new HeaderWriter();
+function metadataOf(name: string, shape: Shape): Readonly<Record<string, MetadataValue>> {
   const { architecture } = shape;
-  const metadata: (() => void)[] = [];
-  const entry = (key: string, type: number, write: () => void) =>
-    metadata.push(() => {
-      header.string(key);
-      header.u32(type);
-      write();
-    });
-  const text = (key: string, value: string) => entry(key, 8, () => header.string(value));
-  const size = (key: string, value: number) =>
-    entry(`${architecture}.${key}`, 4, () => header.u32(value));
-  const real = (key: string, value: number) =>
-    entry(`${architecture}.${key}`, 6, () => header.f32(value));
-  const list = (key: string, type: number, length: number, write: () => void) =>
-    entry(key, 9, () => {
-      header.u32(type);
-      header.u64(length);
-      write();
-    });
-
-  text("general.architecture", architecture);
-  text("general.name", `${name}, random weights`);
-  size("block_count", shape.layers);
-  size("embedding_length", shape.hidden);
-  size("attention.head_count", shape.heads);
-  size("attention.head_count_kv", shape.kvHeads);
-  size("attention.key_length", shape.headSize);
-  size("attention.value_length", shape.headSize);
-  size("rope.dimension_count", shape.headSize);
-  size("feed_forward_length", shape.feedForward);
-  size("context_length", shape.context);
-  real("rope.freq_base", shape.theta);
-  real("attention.layer_norm_rms_epsilon", 1e-5);
-  text("tokenizer.ggml.model", "gpt2");
-  text("tokenizer.ggml.pre", "llama-bpe");
-  const tokens = vocabularyOf(shape.vocabulary);
-  list("tokenizer.ggml.tokens", 8, tokens.length, () => tokens.forEach((t) => header.string(t)));
-  list("tokenizer.ggml.merges", 8, 0, () => {});
-
-  header.u32(0x46554747);
-  header.u32(3);
-  header.u64(tensors.length);
-  header.u64(metadata.length);
-  for (const write of metadata) write();
-  let offset = 0;
-  for (const tensor of tensors) {
-    header.string(tensor.name);
-    header.u32(tensor.dims.length);
-    for (const dim of [...tensor.dims].reverse()) header.u64(dim);
-    header.u32(tensor.type);
-    header.u64(offset);
-    offset += Math.ceil(byteLength(tensor) / ALIGNMENT) * ALIGNMENT;
-  }
-  const bytes = header.bytes();
-  return Buffer.concat([bytes, Buffer.alloc((ALIGNMENT - (bytes.length % ALIGNMENT)) % ALIGNMENT)]);
+  const sizes = {
+    block_count: shape.layers,
+    embedding_length: shape.hidden,
+    "attention.head_count": shape.heads,
+    "attention.head_count_kv": shape.kvHeads,
+    "attention.key_length": shape.headSize,
+    "attention.value_length": shape.headSize,
+    "rope.dimension_count": shape.headSize,
+    feed_forward_length: shape.feedForward,
+    context_length: shape.context,
+  };
+  return {
+    "general.architecture": text(architecture),
+    "general.name": text(`${name}, random weights`),
+    ...Object.fromEntries(
+      Object.entries(sizes).map(([key, value]) => [`${architecture}.${key}`, u32(value)]),
+    ),
+    [`${architecture}.rope.freq_base`]: f32(shape.theta),
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: f32(1e-5),
+    "tokenizer.ggml.model": text("gpt2"),
+    "tokenizer.ggml.pre": text("llama-bpe"),
+    "tokenizer.ggml.tokens": list("string", vocabularyOf(shape.vocabulary)),
+    "tokenizer.ggml.merges": list("string", []),
+  };
 }
 
 /** Random Q4_0 blocks whose matrix keeps a unit-variance input near unit variance. */
-function randomBlocks(count: number, columns: number, state: { seed: number }): Buffer {
-  const blocks = Buffer.alloc(count * 18);
-  const words = new Uint16Array(blocks.buffer, blocks.byteOffset, count * 9);
-  // Uniform nibbles have a standard deviation of 4.6.
-  const exponent = Math.round(Math.log2(1 / (4.6 * Math.sqrt(columns)))) + 15;
-  let { seed } = state;
-  for (let i = 0; i < words.length; i++) {
-    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-    words[i] = seed >>> 16;
+class RandomBlocks {
+  #seed = 1;
+
+  *pieces(blocks: number, columns: number): Generator<Uint8Array> {
+    // Uniform nibbles have a standard deviation of 4.6.
+    const exponent = Math.round(Math.log2(1 / (4.6 * Math.sqrt(columns)))) + 15;
+    for (let block = 0; block < blocks; block += PIECE_BLOCKS) {
+      yield this.#piece(Math.min(PIECE_BLOCKS, blocks - block), exponent);
+    }
   }
-  for (let block = 0; block < count; block++) {
-    words[9 * block] = (exponent << 10) | (words[9 * block]! & 0x3ff);
+
+  #piece(blocks: number, exponent: number): Uint8Array {
+    const words = new Uint16Array(blocks * BLOCK_WORDS);
+    let seed = this.#seed;
+    for (let i = 0; i < words.length; i++) {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      words[i] = seed >>> 16;
+    }
+    for (let i = 0; i < words.length; i += BLOCK_WORDS) {
+      words[i] = (exponent << 10) | (words[i]! & 0x3ff);
+    }
+    this.#seed = seed;
+    return new Uint8Array(words.buffer);
   }
-  state.seed = seed;
-  return blocks;
 }
 
 /** Writes the file; a few megabytes at a time. */
@@ -237,23 +178,10 @@ export async function writeRandomGguf(shapeName: string, file: string): Promise<
   if (shape === undefined) {
     throw new Error(`shape "${shapeName}" is not known; known: ${Object.keys(SHAPES).join(", ")}`);
   }
-  const tensors = tensorsOf(shape);
   const handle = await open(file, "w");
-  const state = { seed: 1 };
   try {
-    await handle.write(writeHeader(shapeName, shape, tensors));
-    for (const tensor of tensors) {
-      const bytes = byteLength(tensor);
-      if (tensor.type === F32) {
-        await handle.write(Buffer.from(new Float32Array(bytes / 4).fill(1).buffer));
-      } else {
-        for (let block = 0; block < bytes / 18; block += PIECE_BLOCKS) {
-          const count = Math.min(PIECE_BLOCKS, bytes / 18 - block);
-          await handle.write(randomBlocks(count, tensor.dims[1] ?? 1, state));
-        }
-      }
-      await handle.write(Buffer.alloc((ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT));
-    }
+    const model = { metadata: metadataOf(shapeName, shape), tensors: tensorsOf(shape) };
+    await writeGguf(model, async (bytes) => void (await handle.write(bytes)));
   } finally {
     await handle.close();
   }
