@@ -252,8 +252,8 @@ describe("a program as a decoder", () => {
 
   test("with shorter caches, shorter chunks, and caches in f16", async () => {
     const program = await open("llama_tiny_4w_dyn");
-    const { build: make } = await openProgramDecoder(program);
-    const decoder = make({ contextLength: 20, maxSequenceLength: 8, cacheType: "f16" });
+    const opened = await openProgramDecoder(program);
+    const decoder = opened.build({ contextLength: 20, maxSequenceLength: 8, cacheType: "f16" });
     expect(decoder).toMatchObject({ contextLength: 20, vocabularySize: 128 });
     expect([decoder.sequenceLength.max, decoder.position.max]).toEqual([8, 19]);
     const attention = decoder.graph.nodes.find(({ op }) => op === "sdpa_with_kv_cache.default");

@@ -159,6 +159,9 @@ const OPS = {
 /** The name of an operator in the table. */
 export type OpName = keyof typeof OPS;
 
+/** Every operator's name. */
+export const OP_NAMES = Object.keys(OPS) as readonly OpName[];
+
 /** True for operators this runtime has. */
 export function isSupportedOp(name: string): name is OpName {
   return Object.hasOwn(OPS, name);

@@ -7,11 +7,16 @@ import type { Dtype } from "../ir.ts";
 import { symIntRoot } from "../symint.ts";
 import { GraphRunner } from "../testing/graph-runner.ts";
 import type { Elements } from "../testing/graph-runner.ts";
-import { Array64, OP_CASES, randomElements } from "./op-cases.test-support.ts";
-import type { OpCase } from "./op-cases.test-support.ts";
+import { Array64, randomElements } from "./op-case.test-support.ts";
+import type { OpCase } from "./op-case.test-support.ts";
+import { COMPUTE_CASES } from "./op-cases-compute.test-support.ts";
+import { ELEMENTWISE_CASES } from "./op-cases-elementwise.test-support.ts";
+import { SHAPE_CASES } from "./op-cases-shape.test-support.ts";
 
 /** Grows after it has shrunk: what a smaller run leaves behind must not be seen. */
 const SIZES = [3, 1, 8, 3];
+
+const OP_CASES = [...ELEMENTWISE_CASES, ...SHAPE_CASES, ...COMPUTE_CASES];
 
 let gpu: GpuDevice;
 beforeAll(async () => {

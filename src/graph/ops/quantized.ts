@@ -156,9 +156,13 @@ export const linearDq8caQ4gswOp: Op = {
   lower(node, context) {
     const args = readArguments(node);
     const further = { x_scale: args.tensor(1), x_zero_point: args.tensor(2) };
-    const choose = ({ rows: _, ...shape }: LinearShape) =>
-      linearDq8caQ4gsw(shape, context.capabilities);
-    return lowerLinear(node, context, DQ8CA, choose, further);
+    return lowerLinear(
+      node,
+      context,
+      DQ8CA,
+      (shape) => linearDq8caQ4gsw(shape, context.capabilities),
+      further,
+    );
   },
 };
 

@@ -1,0 +1,331 @@
+/** Reductions, normalisation, products and quantised operators. */
+import type { RowSource } from "../../checkpoint.ts";
+import { dequantizeQ4, quantizeQ4 } from "../../quant/q4gsw.ts";
+import { randomValues } from "../../kernels/testing/data.ts";
+import type { GraphBuilder } from "../builder.ts";
+import { Array64, generate, roundHalfEven, sum } from "./op-case.test-support.ts";
+import type { OpCase } from "./op-case.test-support.ts";
+import type { OpName } from "./index.ts";
+
+function reduced(op: OpName, fn: (row: readonly number[]) => number): OpCase {
+  return {
+    op,
+    inputs: [["f32", 2, "S", 6]],
+    build: (g, [x]) => [
+      g.node(op, "last", x!, [-1], true),
+      g.node(op, "middle", x!, [1], false),
+      g.node(op, "both", x!, [1, 2], false),
+    ],
+    reference: ([x], S) => {
+      const row = (length: number, at: (i: number) => number) =>
+        fn(Array.from({ length }, (_, i) => at(i)));
+      return [
+        generate([2, S, 1], (a, s) => row(6, (i) => x!.at(a, s, i))),
+        generate([2, 6], (a, k) => row(S, (i) => x!.at(a, i, k))),
+        generate([2], (a) => row(6 * S, (i) => x!.at(a, Math.floor(i / 6), i % 6))),
+      ];
+    },
+    absolute: 1e-5,
+  };
+}
+
+function searched(op: OpName, better: (a: number, b: number) => boolean): OpCase {
+  return {
+    op,
+    inputs: [["f32", "S", 6]],
+    build: (g, [x]) => [g.node(op, "out", x!, -1, false)],
+    reference: ([x], S) => [
+      generate([S], (s) => {
+        let best = 0;
+        for (let i = 1; i < 6; i++) if (better(x!.at(s, i), x!.at(s, best))) best = i;
+        return best;
+      }),
+    ],
+  };
+}
+
+function softmaxRow(x: Array64, s: number, width: number): number[] {
+  const values = Array.from({ length: width }, (_, i) => Math.exp(x.at(s, i)));
+  const total = values.reduce((a, b) => a + b, 0);
+  return values.map((value) => value / total);
+}
+
+/** Rows held in memory. */
+function rowSource(rows: number, ...planes: readonly ArrayBufferView[]): RowSource {
+  const bytes = planes.map(
+    (plane) => new Uint8Array(plane.buffer, plane.byteOffset, plane.byteLength),
+  );
+  return {
+    rows,
+    storedRowBytes: 0,
+    planeRowBytes: bytes.map((plane) => plane.byteLength / rows),
+    read: (start, count) =>
+      Promise.resolve(
+        bytes.map((plane) => {
+          const row = plane.byteLength / rows;
+          return plane.slice(start * row, (start + count) * row);
+        }),
+      ),
+  };
+}
+
+const N = 12;
+const K = 64;
+
+function q4(g: GraphBuilder, groupSize: number) {
+  const planes = quantizeQ4(randomValues(N * K, 3), { rows: N, columns: K, groupSize }, "f32");
+  const data = rowSource(N, planes.weight, planes.scales);
+  return {
+    weight: g.constant("weight", "u8", [N, K / 2], data, 0),
+    scales: g.constant("scales", "f32", [N, K / groupSize], data, 1),
+    dense: new Array64([N, K], dequantizeQ4(planes)),
+  };
+}
+
+const dense = (groupSize: number) =>
+  new Array64(
+    [N, K],
+    dequantizeQ4(quantizeQ4(randomValues(N * K, 3), { rows: N, columns: K, groupSize }, "f32")),
+  );
+
+function parameters(x: Array64, s: number) {
+  const row = Array.from({ length: K }, (_, k) => x.at(s, k));
+  const [least, most] = [Math.min(0, ...row), Math.max(0, ...row)];
+  const scale = Math.fround((most - least) / 255);
+  const zero = Math.max(-128, Math.min(127, roundHalfEven(-128 - least / scale)));
+  return { scale, zero };
+}
+
+export const COMPUTE_CASES: readonly OpCase[] = [
+  reduced("aten.sum.dim_IntList", (row) => row.reduce((a, b) => a + b, 0)),
+  reduced("aten.mean.dim", (row) => row.reduce((a, b) => a + b, 0) / row.length),
+  reduced("aten.amax.default", (row) => Math.max(...row)),
+  reduced("aten.amin.default", (row) => Math.min(...row)),
+  searched("aten.argmax.default", (a, b) => a > b),
+  searched("aten.argmin.default", (a, b) => a < b),
+  {
+    op: "aten._softmax.default",
+    inputs: [["f32", "S", 6]],
+    build: (g, [x]) => [g.node("aten._softmax.default", "out", x!, -1, false)],
+    reference: ([x], S) => [generate([S, 6], (s, i) => softmaxRow(x!, s, 6)[i]!)],
+    absolute: 1e-6,
+  },
+  {
+    op: "aten._log_softmax.default",
+    inputs: [["f32", "S", 6]],
+    build: (g, [x]) => [g.node("aten._log_softmax.default", "out", x!, 1, false)],
+    reference: ([x], S) => [generate([S, 6], (s, i) => Math.log(softmaxRow(x!, s, 6)[i]!))],
+    absolute: 1e-5,
+  },
+  {
+    op: "aten.native_layer_norm.default",
+    inputs: [
+      ["f32", "S", 8],
+      ["f32", 8],
+      ["f32", 8],
+    ],
+    build: (g, [x, w, b]) =>
+      g.nodes("aten.native_layer_norm.default", "out", [x!, [8], w!, b!, 1e-5]),
+    reference: ([x, w, b], S) => {
+      const mean = (s: number) => sum(8, (i) => x!.at(s, i)) / 8;
+      const rstd = (s: number) =>
+        1 / Math.sqrt(sum(8, (i) => (x!.at(s, i) - mean(s)) ** 2) / 8 + 1e-5);
+      return [
+        generate([S, 8], (s, i) => (x!.at(s, i) - mean(s)) * rstd(s) * w!.at(i) + b!.at(i)),
+        generate([S, 1], (s) => mean(s)),
+        generate([S, 1], (s) => rstd(s)),
+      ];
+    },
+    absolute: 1e-5,
+  },
+  {
+    op: "et_vk.rms_norm.default",
+    inputs: [
+      ["f32", 1, "S", 8],
+      ["f32", 8],
+    ],
+    build: (g, [x, w]) => [g.node("et_vk.rms_norm.default", "out", x!, w!, 1e-5)],
+    reference: ([x, w], S) => [
+      generate([1, S, 8], (_, s, i) => {
+        const square = sum(8, (k) => x!.at(0, s, k) ** 2) / 8;
+        return (x!.at(0, s, i) / Math.sqrt(square + 1e-5)) * w!.at(i);
+      }),
+    ],
+    absolute: 1e-5,
+  },
+  {
+    op: "aten.linear.default",
+    inputs: [
+      ["f32", 1, "S", 7],
+      ["f32", 5, 7],
+      ["f32", 5],
+    ],
+    build: (g, [x, w, b]) => [
+      g.node("aten.linear.default", "out", x!, w!, b!),
+      g.node("aten.linear.default", "plain", x!, w!, null),
+    ],
+    reference: ([x, w, b], S) => {
+      const product = (s: number, n: number) => sum(7, (k) => x!.at(0, s, k) * w!.at(n, k));
+      return [
+        generate([1, S, 5], (_, s, n) => product(s, n) + b!.at(n)),
+        generate([1, S, 5], (_, s, n) => product(s, n)),
+      ];
+    },
+    absolute: 1e-5,
+  },
+  {
+    op: "aten.mm.default",
+    inputs: [
+      ["f32", "S", 7],
+      ["f32", 7, 5],
+    ],
+    build: (g, [a, b]) => [g.node("aten.mm.default", "out", a!, b!)],
+    reference: ([a, b], S) => [
+      generate([S, 5], (s, n) => sum(7, (k) => a!.at(s, k) * b!.at(k, n))),
+    ],
+    absolute: 1e-5,
+  },
+  {
+    op: "aten.bmm.default",
+    inputs: [
+      ["f32", 2, "S", 7],
+      ["f32", 2, 7, 5],
+    ],
+    build: (g, [a, b]) => [g.node("aten.bmm.default", "out", a!, b!)],
+    reference: ([a, b], S) => [
+      generate([2, S, 5], (z, s, n) => sum(7, (k) => a!.at(z, s, k) * b!.at(z, k, n))),
+    ],
+    absolute: 1e-5,
+  },
+  {
+    op: "aten.addmm.default",
+    inputs: [
+      ["f32", 5],
+      ["f32", "S", 7],
+      ["f32", 7, 5],
+    ],
+    build: (g, [c, a, b]) => [g.node("aten.addmm.default", "out", c!, a!, b!, 0.5, 2)],
+    reference: ([c, a, b], S) => [
+      generate([S, 5], (s, n) => 0.5 * c!.at(n) + 2 * sum(7, (k) => a!.at(s, k) * b!.at(k, n))),
+    ],
+    absolute: 1e-4,
+  },
+  {
+    op: "et_vk.linear_q4gsw.default",
+    inputs: [
+      ["f32", "S", K],
+      ["f32", N],
+    ],
+    build: (g, [x, b]) => {
+      const { weight, scales } = q4(g, 32);
+      return [g.node("et_vk.linear_q4gsw.default", "out", x!, weight, scales, 32, b!)];
+    },
+    reference: ([x, b], S) => [
+      generate([S, N], (s, n) => sum(K, (k) => x!.at(s, k) * dense(32).at(n, k)) + b!.at(n)),
+    ],
+    absolute: 1e-4,
+  },
+  {
+    op: "et_vk.linear_qcs4w.default",
+    inputs: [["f32", "S", K]],
+    build: (g, [x]) => {
+      const { weight, scales } = q4(g, K);
+      return [g.node("et_vk.linear_qcs4w.default", "out", x!, weight, scales)];
+    },
+    reference: ([x], S) => [
+      generate([S, N], (s, n) => sum(K, (k) => x!.at(s, k) * dense(K).at(n, k))),
+    ],
+    absolute: 1e-4,
+  },
+  {
+    op: "et_vk.linear_dq8ca_q4gsw.default",
+    inputs: [["f32", "S", K]],
+    build: (g, [x]) => {
+      const { weight, scales } = q4(g, 32);
+      const choose = "torchao.choose_qparams_affine.default";
+      const [scale, zero] = g.nodes(choose, "qparams", [x!, "ASYMMETRIC", [1, K], null, -128, 127]);
+      return [
+        g.node(
+          "et_vk.linear_dq8ca_q4gsw.default",
+          "out",
+          x!,
+          scale!,
+          zero!,
+          weight,
+          null,
+          scales,
+          32,
+          null,
+        ),
+      ];
+    },
+    reference: ([x], S) => [
+      generate([S, N], (s, n) => {
+        const { scale, zero } = parameters(x!, s);
+        return sum(K, (k) => {
+          const q = Math.max(-128, Math.min(127, roundHalfEven(x!.at(s, k) / scale) + zero));
+          return scale * (q - zero) * dense(32).at(n, k);
+        });
+      }),
+    ],
+    // A value at the edge between two integers may fall to either.
+    absolute: 0.05,
+  },
+  {
+    op: "torchao.choose_qparams_affine.default",
+    inputs: [["f32", "S", K]],
+    build: (g, [x]) =>
+      g.nodes("torchao.choose_qparams_affine.default", "q", [
+        x!,
+        "ASYMMETRIC",
+        [1, K],
+        null,
+        -128,
+        127,
+      ]),
+    reference: ([x], S) => [
+      generate([S], (s) => parameters(x!, s).scale),
+      generate([S], (s) => parameters(x!, s).zero),
+    ],
+    absolute: 1e-6,
+  },
+  {
+    op: "et_vk.embedding_q4gsw.default",
+    inputs: [["i32", 1, "S"]],
+    build: (g, [i]) => {
+      const { weight, scales } = q4(g, 32);
+      return [g.node("et_vk.embedding_q4gsw.default", "out", weight, scales, 32, i!, true)];
+    },
+    reference: ([i], S) => [generate([1, S, K], (_, s, k) => dense(32).at(i!.at(0, s), k))],
+    values: (_, count) => Array.from({ length: count }, (_, s) => (5 * s) % N),
+    absolute: 1e-6,
+  },
+  {
+    op: "quantized_decomposed.quantize_per_tensor.default",
+    inputs: [["f32", "S", 5]],
+    build: (g, [x]) => {
+      const [quantize, dequantize] = [
+        "quantized_decomposed.quantize_per_tensor.default",
+        "quantized_decomposed.dequantize_per_tensor.default",
+      ] as const;
+      const q = g.node(quantize, "q", x!, 0.25, 3, -128, 127, "i8");
+      return [q, g.node(dequantize, "d", q, 0.25, 3, -128, 127, null)];
+    },
+    reference: ([x]) => {
+      const q = Float64Array.from(x!.data, (value) => roundHalfEven(value * 4) + 3);
+      return [q, q.map((value) => (value - 3) * 0.25)];
+    },
+  },
+  {
+    op: "tetrad.silu_mul",
+    inputs: [
+      ["f32", "S", 8],
+      ["f32", "S", 8],
+    ],
+    build: (g, [a, b]) => [g.node("tetrad.silu_mul", "out", a!, b!)],
+    reference: ([a, b]) => [
+      Float64Array.from(a!.data, (x, i) => (x / (1 + Math.exp(-x))) * b!.data[i]!),
+    ],
+    absolute: 1e-5,
+  },
+];
