@@ -29,6 +29,7 @@ function softmaxCases(
 
 const masked = ramp(3 * 70, 17, 8, 2).map((value, i) => (i % 70 > 40 ? -Infinity : value));
 const far = ramp(128, 16, 8, 0.01);
+const low = ramp(128, 17, 8, 2).map((value) => value - 500);
 
 export const softmaxSuite = defineSuite("softmax", [
   ...softmaxCases("last", 5, 16, 1),
@@ -40,4 +41,5 @@ export const softmaxSuite = defineSuite("softmax", [
   ...softmaxCases("many rows", 300, 9, 4),
   ...softmaxCases("masked", 3, 70, 1, masked),
   ...softmaxCases("far apart", 2, 64, 1, far),
+  ...softmaxCases("far below zero", 2, 64, 1, low),
 ]);
