@@ -124,8 +124,10 @@ export function planGraph(graph: Graph, capabilities: Capabilities): Plan {
         continue;
       }
       const tensor = root("tensor" in operand ? operand.tensor : operand);
-      if (tensor.storage.kind === "constant") constants.add(tensor);
-      else if (tensor.storage.kind !== "activation" || outputs.has(tensor)) own.add(tensor);
+      if (tensor.storage.kind === "constant") {
+        if (!("shard" in operand)) requireOneShard(tensor, ops[index]!, capabilities);
+        constants.add(tensor);
+      } else if (tensor.storage.kind !== "activation" || outputs.has(tensor)) own.add(tensor);
       else {
         const known = indexOf.get(tensor);
         if (known === undefined) {
@@ -202,6 +204,17 @@ function heldBy(value: IntLike): Tensor | undefined {
   if (typeof value === "number" || value.kind !== "root") return undefined;
   const tensor = value.element?.tensor as Tensor | undefined;
   return tensor?.dtype === "i32" && maxByteLength(tensor) === DTYPE_BYTES.i32 ? tensor : undefined;
+}
+
+/** Operators that bind a constant whole cannot use one that had to be split. */
+function requireOneShard(tensor: Tensor, op: string, capabilities: Capabilities): void {
+  const { length } = shardRows(tensor, capabilities);
+  if (length === 1) return;
+  throw new DeviceError(
+    "memory",
+    `plan: ${op}: "${tensor.name}" has ${maxByteLength(tensor)} bytes, which this device cannot ` +
+      `bind at once; only 4-bit matrices may be larger`,
+  );
 }
 
 function checkSizes(
