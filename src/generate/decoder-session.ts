@@ -204,9 +204,7 @@ export class DecoderSession {
     pending.push(first);
 
     const limit = Math.min(maxTokens, this.decoder.contextLength - prompt.length + 1);
-    const depth = this.#gpu.capabilities.software
-      ? STEPS_IN_FLIGHT_SOFTWARE
-      : STEPS_IN_FLIGHT;
+    const depth = this.#gpu.capabilities.software ? STEPS_IN_FLIGHT_SOFTWARE : STEPS_IN_FLIGHT;
     let queued = 1;
     for (let produced = 0; produced < limit; produced++) {
       while (queued < limit && pending.length < depth) {
