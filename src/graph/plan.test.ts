@@ -24,7 +24,7 @@ function capabilities(maxStorageBufferBindingSize: number): Capabilities {
       minStorageBufferOffsetAlignment: 256,
       minUniformBufferOffsetAlignment: 256,
     },
-    adapter: { vendor: "", architecture: "", device: "", description: "", software: true },
+    adapter: { vendor: "", architecture: "", device: "", description: "" },
   };
 }
 

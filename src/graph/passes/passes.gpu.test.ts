@@ -98,6 +98,8 @@ describe("fuseSiluMul", () => {
     const inputs = [randomValues(18, 1), randomValues(18, 2)];
     const counts = await expectSame(graph, fuseSiluMul, inputs, new Map([[S, 3]]));
     expect(counts).toEqual([4, 4]);
+    // Fused, it would be computed twice.
+    expect(fuseSiluMul(graph).nodes.some(({ op }) => op === "tetrad.silu_mul")).toBe(false);
   });
 });
 
