@@ -12,6 +12,7 @@ function capabilities(maxStorageBufferBindingSize: number): Capabilities {
     integerDot: false,
     subgroupMatrices: [],
     timestamps: false,
+    software: true,
     limits: {
       maxBufferSize: 2 ** 28,
       maxStorageBufferBindingSize,
