@@ -40,8 +40,17 @@ export interface LoadOptions {
   readonly cacheType?: "f32" | "f16";
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
-  /** A Hugging Face `tokenizer.json`, for files that carry none. */
+  /** A Hugging Face `tokenizer.json` or a GGUF file with a tokenizer, for files that carry none. */
   readonly tokenizer?: ModelLocation;
+}
+
+/** How an ExecuTorch program is loaded to be run method by method. */
+export interface LoadProgramOptions {
+  /** `.ptd` files with constants that the program does not hold. */
+  readonly data?: readonly ModelLocation[];
+  /** Methods to load; all by default. */
+  readonly methods?: readonly string[];
+  readonly signal?: AbortSignal;
 }
 
 /** How the next token is chosen. Filters apply in this order. */

@@ -6,6 +6,7 @@ export type {
   Generation,
   GenerationResult,
   LoadOptions,
+  LoadProgramOptions,
   LoadProgress,
   ModelInfo,
   ModelLocation,
@@ -25,3 +26,7 @@ export { profileTrace } from "./profile/chrome-trace.ts";
 export type { KernelSummary, ProfiledRun, ProfilePhase } from "./profile/profile.ts";
 export { profileSvg } from "./profile/timeline-svg.ts";
 export { profileTsv } from "./profile/tsv.ts";
+export { LoadedProgram } from "./program/loaded-program.ts";
+export type { ProgramInput, ProgramOutput, RunOptions } from "./program/loaded-method.ts";
+export type { TypedTensor } from "./program/typed-tensor.ts";
+export { GpuTensor } from "./program/gpu-tensor.ts";

@@ -1,4 +1,4 @@
-import type { LoadOptions, ModelLocation, TetradOptions } from "./api.ts";
+import type { LoadOptions, LoadProgramOptions, ModelLocation, TetradOptions } from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
 import type { Capabilities } from "./gpu/capabilities.ts";
 import { adapterName } from "./gpu/capabilities.ts";
@@ -6,6 +6,7 @@ import { GpuDevice } from "./gpu/device.ts";
 import type { DeviceError } from "./errors.ts";
 import { loadModel } from "./load-model.ts";
 import type { Model } from "./model.ts";
+import { LoadedProgram } from "./program/loaded-program.ts";
 
 /** What an environment provides: a GPU and bytes by range. */
 export interface Platform {
@@ -21,6 +22,7 @@ export class TetradRuntime {
   readonly #platform: Platform;
   readonly #onWarning: (message: string) => void;
   readonly #models = new Set<Model>();
+  readonly #programs = new Set<LoadedProgram>();
 
   protected constructor(gpu: GpuDevice, platform: Platform, options: TetradOptions) {
     this.#gpu = gpu;
@@ -78,10 +80,39 @@ export class TetradRuntime {
     }
   }
 
-  /** Disposes every model and the device, unless the caller brought it. */
+  /**
+   * Loads an ExecuTorch program (`.pte`) to run its methods with tensors of the caller's. Rejects as
+   * {@link load} does; one `UnsupportedError` names every operator that is not supported.
+   */
+  async loadProgram(
+    location: ModelLocation,
+    options: LoadProgramOptions = {},
+  ): Promise<LoadedProgram> {
+    const { data = [], ...rest } = options;
+    const sources: ByteSource[] = [];
+    const open = async (from: ModelLocation) => {
+      const source = await this.#platform.openSource(from, rest.signal);
+      sources.push(source);
+      return source;
+    };
+    try {
+      const source = await open(location);
+      const files: ByteSource[] = [];
+      for (const file of data) files.push(await open(file));
+      const program = await LoadedProgram.load(this.#gpu, source, { ...rest, data: files });
+      this.#programs.add(program);
+      return program;
+    } finally {
+      for (const source of sources) await source.close();
+    }
+  }
+
+  /** Disposes every model, every program and the device, unless the caller brought it. */
   async dispose(): Promise<void> {
     // Disposing takes the model out of the set, which iteration allows.
     for (const model of this.#models) await model.dispose();
+    // Disposing one twice does nothing.
+    for (const program of this.#programs) await program.dispose();
     await this.#gpu.dispose();
   }
 
