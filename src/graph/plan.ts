@@ -1,8 +1,9 @@
 import { DeviceError } from "../errors.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import type { Grid, Kernel } from "../gpu/kernel.ts";
-import { argumentTensors, DTYPE_BYTES, maxByteLength } from "./ir.ts";
-import type { Graph, Node, Tensor } from "./ir.ts";
+import { DTYPE_BYTES, maxByteLength } from "./ir.ts";
+import type { Graph, Tensor } from "./ir.ts";
+import { liveNodes } from "./live-nodes.ts";
 import { planMemory } from "./memory-planner.ts";
 import type { Lifetime } from "./memory-planner.ts";
 import { lookUpOp } from "./ops/index.ts";
@@ -50,21 +51,6 @@ export interface Plan {
   readonly outputs: readonly Tensor[];
   /** Which kernels serve each operator, for `tetrad devices` and tests. */
   readonly routes: readonly { readonly op: string; readonly route: string }[];
-}
-
-/** Nodes needed for the outputs or for state they write. */
-function liveNodes(graph: Graph): Node[] {
-  const needed = new Set<Tensor>(graph.outputs);
-  const kept: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
-    const writesState = [...argumentTensors(node.args)].some(
-      ({ storage }) => storage.kind === "state",
-    );
-    if (!writesState && !node.results.some((result) => needed.has(result))) continue;
-    for (const tensor of argumentTensors(node.args)) needed.add(tensor);
-    kept.unshift(node);
-  }
-  return kept;
 }
 
 /** Calls of a plan and the tensors whose bytes are another's. */

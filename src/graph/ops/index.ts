@@ -35,6 +35,7 @@ import {
   chooseQparamsOp,
   embeddingQ4gswOp,
   linearDq8caQ4gswOp,
+  linearQ4gswAddOp,
   linearQ4gswOp,
   linearQcs4wOp,
 } from "./quantized.ts";
@@ -152,6 +153,7 @@ const OPS = {
   "aten.addmm.default": addmmOp,
   // Ours
   "tetrad.apply_rotary_emb_at": applyRotaryEmbAtOp,
+  "tetrad.linear_q4gsw_add": linearQ4gswAddOp,
   "tetrad.silu_mul": siluMulOp,
   "tetrad.sample": sampleOp,
 } as const satisfies Record<string, Op>;

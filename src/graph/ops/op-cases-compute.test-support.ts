@@ -226,6 +226,24 @@ export const COMPUTE_CASES: readonly OpCase[] = [
     absolute: 1e-4,
   },
   {
+    op: "tetrad.linear_q4gsw_add",
+    inputs: [
+      ["f32", 1, "S", K],
+      ["f32", 1, "S", N],
+    ],
+    build: (g, [x, residual]) => {
+      const { weight, scales } = q4(g, 32);
+      return [g.node("tetrad.linear_q4gsw_add", "out", x!, weight, scales, 32, null, residual!)];
+    },
+    reference: ([x, residual], S) => [
+      generate(
+        [1, S, N],
+        (_, s, n) => residual!.at(0, s, n) + sum(K, (k) => x!.at(0, s, k) * dense(32).at(n, k)),
+      ),
+    ],
+    absolute: 1e-4,
+  },
+  {
     op: "et_vk.linear_qcs4w.default",
     inputs: [["f32", "S", K]],
     build: (g, [x]) => {

@@ -7,7 +7,7 @@ import { linearQcs4w } from "../../kernels/linear_qcs4w/linear-qcs4w.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { elementCount } from "../ir.ts";
 import type { Node, Tensor } from "../ir.ts";
-import { maxOf, symIntExpression } from "../symint.ts";
+import { maxOf, sameInt, symIntExpression } from "../symint.ts";
 import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
 import type { ArgumentReader, Call, LowerContext, Op, Operand, ResultType } from "./op.ts";
 
@@ -42,6 +42,8 @@ interface LinearArguments {
   /** Undefined where a row is one group. */
   readonly group: number | undefined;
   readonly bias: number | undefined;
+  /** What is added to the result, where the operator has that. */
+  readonly residual?: number;
 }
 
 /** What a projection of N rows, or one shard of them, is given to choose a route. */
@@ -51,6 +53,7 @@ interface LinearShape {
   readonly groupSize: number;
   readonly scaleType: "f16" | "f32";
   readonly hasBias: boolean;
+  readonly hasResidual: boolean;
   readonly rows: "one" | "many";
   readonly maxM: number;
   readonly outStride: number;
@@ -84,6 +87,7 @@ function lowerLinear(
   const weight = args.tensor(where.weight);
   const scales = args.tensor(where.scales);
   const bias = where.bias === undefined ? undefined : args.optionalTensor(where.bias);
+  const residual = where.residual === undefined ? undefined : args.tensor(where.residual);
   const out = onlyResult(node);
   const K = fixedDim(x, -1);
   const M = symIntExpression("floordiv", elementCount(x.dims), K);
@@ -94,6 +98,7 @@ function lowerLinear(
       groupSize: groupSize(args, where),
       scaleType: scaleType(scales),
       hasBias: bias !== undefined,
+      hasResidual: residual !== undefined,
       rows: M === 1 ? "one" : "many",
       maxM: maxOf(M),
       outStride: fixedDim(weight, 0),
@@ -107,6 +112,7 @@ function lowerLinear(
         weight: { tensor: weight, shard },
         scales: { tensor: scales, shard },
         ...(bias === undefined ? {} : { bias: { tensor: bias, byteOffset: 4 * firstRow } }),
+        ...(residual === undefined ? {} : { residual }),
         out,
       },
       (values) => ({ M: values.get(M) }),
@@ -124,6 +130,25 @@ export const linearQ4gswOp: Op = {
   infer: (args) => inferLinear(args, Q4GSW),
   lower: (node, context) =>
     lowerLinear(node, context, Q4GSW, (shape) => linearQ4gsw(shape, context.capabilities)),
+};
+
+const Q4GSW_ADD: LinearArguments = { ...Q4GSW, residual: 5 };
+
+/** As `linear_q4gsw`, then [… residual, like the result]: what is added to it. */
+export const linearQ4gswAddOp: Op = {
+  infer(args) {
+    const [result] = inferLinear(args, Q4GSW_ADD);
+    const residual = args.typed(5, "f32");
+    args.check(
+      result !== undefined &&
+        sameInt(elementCount(residual.dims), elementCount(result.dims)) &&
+        sameInt(residual.dims.at(-1) ?? 1, result.dims.at(-1) ?? 1),
+      () => `"${residual.name}" is not shaped like the projection`,
+    );
+    return [{ dtype: "f32", dims: residual.dims }];
+  },
+  lower: (node, context) =>
+    lowerLinear(node, context, Q4GSW_ADD, (shape) => linearQ4gsw(shape, context.capabilities)),
 };
 
 const QCS4W: LinearArguments = { weight: 1, scales: 2, group: undefined, bias: undefined };

@@ -1,4 +1,6 @@
 import type { Graph } from "../ir.ts";
+import { liveNodes } from "../live-nodes.ts";
+import { fuseResidualAdd } from "./fuse-residual-add.ts";
 import { fuseRotarySlice } from "./fuse-rotary-slice.ts";
 import { fuseSiluMul } from "./fuse-silu-mul.ts";
 
@@ -6,9 +8,12 @@ import { fuseSiluMul } from "./fuse-silu-mul.ts";
 export type Pass = (graph: Graph) => Graph;
 
 /** Every pass, in order. */
-export const PASSES: readonly Pass[] = [fuseRotarySlice, fuseSiluMul];
+export const PASSES: readonly Pass[] = [fuseRotarySlice, fuseSiluMul, fuseResidualAdd];
 
-/** The graph after all passes. */
+/** The graph after all passes. What one leaves unused no longer counts as a reader for the next. */
 export function optimizeGraph(graph: Graph): Graph {
-  return PASSES.reduce((optimized, pass) => pass(optimized), graph);
+  return PASSES.reduce((optimized, pass) => {
+    const rewritten = pass(optimized);
+    return { ...rewritten, nodes: liveNodes(rewritten) };
+  }, graph);
 }

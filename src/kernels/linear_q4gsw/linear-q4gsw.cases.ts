@@ -16,6 +16,7 @@ export interface LinearCaseOptions {
   readonly groupSize?: number;
   readonly scaleType?: "f16" | "f32";
   readonly bias?: boolean;
+  readonly residual?: boolean;
   /** Largest live M, if not M; with it, M = 1 takes the route of many rows. */
   readonly maxM?: number;
   readonly outStride?: number;
@@ -83,9 +84,11 @@ function sample(length: number, count: number): number[] {
   return [...chosen].sort((a, b) => a - b);
 }
 
+const makeResidual = (length: number) => ramp(length, 31, 15, 8);
+
 /** What out must hold: everything, with NaN where nothing is written, or a sample of the product. */
 function expectedOut(x: Float32Array, shape: LinearQ4gswShape, M: number): Expectation {
-  const { N, K, hasBias, outStride = N, outOffset = 0 } = shape;
+  const { N, K, hasBias, hasResidual, outStride = N, outOffset = 0 } = shape;
   const { matrix } = randomMatrix(shape);
   const bias = hasBias ? randomValues(N, SEED + 3) : undefined;
   const whole = M * N * K <= FULL_REFERENCE;
@@ -93,6 +96,10 @@ function expectedOut(x: Float32Array, shape: LinearQ4gswShape, M: number): Expec
   const outputs = sample(N, whole ? N : SAMPLED_OUTPUTS);
   const reference = linearQ4gswReference(x, matrix, bias, rows, outputs);
   const indices = rows.flatMap((m) => outputs.map((n) => m * outStride + outOffset + n));
+  if (hasResidual === true) {
+    const residual = makeResidual(M * outStride);
+    indices.forEach((at, i) => (reference[i]! += residual[at]!));
+  }
   if (!whole) return { type: "f32", values: reference, indices };
   const values = new Float64Array(M * outStride).fill(Number.NaN);
   indices.forEach((at, i) => {
@@ -106,13 +113,14 @@ const toleranceFor = (K: number): Tolerance =>
   K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 };
 
 function caseName(M: number, shape: LinearQ4gswShape, options: LinearCaseOptions): string {
-  const { N, K, groupSize, scaleType, hasBias, outStride, outOffset } = shape;
+  const { N, K, groupSize, scaleType, hasBias, hasResidual, outStride, outOffset } = shape;
   return [
     options.label,
     `${M}x${K}x${N}`,
     `g${groupSize}`,
     scaleType,
     hasBias && "bias",
+    hasResidual && "residual",
     options.maxM !== undefined && `max ${options.maxM}`,
     outStride !== undefined && `columns ${outOffset ?? 0} of ${outStride}`,
     options.restrict?.limits !== undefined && JSON.stringify(options.restrict.limits),
@@ -126,7 +134,13 @@ function linearCase(
   [M, K, N]: readonly [M: number, K: number, N: number],
   options: LinearCaseOptions = {},
 ): KernelCase<Live> {
-  const { groupSize = 32, scaleType = "f16", bias: hasBias = false, restrict = {} } = options;
+  const {
+    groupSize = 32,
+    scaleType = "f16",
+    bias: hasBias = false,
+    residual = false,
+    restrict = {},
+  } = options;
   const { maxM = M, outStride, outOffset, heavy } = options;
   const shape: LinearQ4gswShape = {
     N,
@@ -134,6 +148,7 @@ function linearCase(
     groupSize,
     scaleType,
     hasBias,
+    ...(residual ? { hasResidual: true } : {}),
     ...(maxM === 1 ? { rows: "one" } : { rows: "many", maxM }),
     ...(outStride === undefined ? {} : { outStride }),
     ...(outOffset === undefined ? {} : { outOffset }),
@@ -159,6 +174,7 @@ function linearCase(
       };
       // Longer than N, as files have it.
       if (hasBias) operands["bias"] = randomValues(Math.ceil(N / 4) * 4, SEED + 3);
+      if (residual) operands["residual"] = makeResidual(M * (outStride ?? N));
       return operands;
     },
     expected: () => ({ out: expectedOut(makeX(), shape, M) }),

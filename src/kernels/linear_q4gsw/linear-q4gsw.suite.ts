@@ -187,6 +187,19 @@ function fallbackEdges() {
   ];
 }
 
+/** A projection's result added to something, by every route. */
+function residualCases() {
+  const residual = true;
+  return [
+    gemvCase([2048, 2048], { residual }),
+    gemvCase([64, 19], { residual, bias: true, outStride: 50, outOffset: 31 }),
+    gemvCase([40, 37], { residual, groupSize: 8 }),
+    smallGemmCase([17, 64, 35], { residual, maxM: 70 }),
+    gemmCase([70, 64, 67], { residual, outStride: 140, outOffset: 70 }),
+    fallbackCase([6, 129, 11], { residual, groupSize: 43, bias: true }),
+  ];
+}
+
 /** Every way through the operator: as tests on each adapter, and as benchmarks. */
 export const linearQ4gswSuite = defineSuite("linear_q4gsw", [
   ...executorchCases(),
@@ -194,4 +207,5 @@ export const linearQ4gswSuite = defineSuite("linear_q4gsw", [
   ...gemvEdges(),
   ...gemmEdges(),
   ...fallbackEdges(),
+  ...residualCases(),
 ]);

@@ -30,6 +30,8 @@ export interface LinearQ4gswShape {
   readonly scaleType: "f16" | "f32";
   /** Whether there is a bias, f32 and at least N long. */
   readonly hasBias: boolean;
+  /** Whether something of out's shape is added. */
+  readonly hasResidual?: boolean;
   /** M is always 1, or anything from 1 to `maxM`. */
   readonly rows: "one" | "many";
   /** For "many": the largest live M. */
@@ -79,8 +81,8 @@ const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
 
 /**
  * `et_vk.linear_q4gsw`: out = x · dequantised weightᵀ + bias. Operands x f32 [M, K], weight words of
- * eight nibbles [N, pad8(K) / 8], scales [N, K / groupSize], bias f32 (with `hasBias`), out f32
- * [M, outStride], of which columns outOffset … outOffset + N − 1 are written.
+ * eight nibbles [N, pad8(K) / 8], scales [N, K / groupSize], bias f32 (with `hasBias`), residual
+ * f32 like out (with `hasResidual`: it is added), out f32 [M, outStride], of which columns outOffset … outOffset + N − 1 are written.
  */
 export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
   const { K, groupSize, rows } = shape;
@@ -185,21 +187,26 @@ interface LinearKernelOptions {
 }
 
 function defineLinear(
-  { scaleType, hasBias }: LinearQ4gswShape,
+  { scaleType, hasBias, hasResidual = false }: LinearQ4gswShape,
   name: string,
   { parts, constants, overrides = {} }: LinearKernelOptions,
 ): Kernel {
   return defineKernel({
     label: `linear_q4gsw_${name}`,
     parts: [q4Scales, operands, ...parts],
-    constants: { ...constants, SCALES_F16: scaleType === "f16", HAS_BIAS: hasBias },
+    constants: {
+      ...constants,
+      SCALES_F16: scaleType === "f16",
+      HAS_BIAS: hasBias,
+      HAS_RESIDUAL: hasResidual,
+    },
     overrides,
   });
 }
 
 /** A route of one dispatch over the operands as they are. */
 function route(
-  { N, K, hasBias, outStride = N, outOffset = 0 }: LinearQ4gswShape,
+  { N, K, hasBias, hasResidual = false, outStride = N, outOffset = 0 }: LinearQ4gswShape,
   name: string,
   kernel: Kernel,
   grid: (live: Live) => Grid,
@@ -213,6 +220,7 @@ function route(
       scales: "scales",
       // Bound but not read without a bias.
       bias: hasBias ? "bias" : "scales",
+      residual: hasResidual ? "residual" : "scales",
     },
     params: ({ M }) => ({ M, N, K, out_stride: outStride, out_offset: outOffset }),
     grid,

@@ -1,5 +1,5 @@
 // What all kernels of linear_q4gsw share: out[m, n] = Σ over k of x[m, k] · (nibble[n, k] − 8) ·
-// scale[n, k / group] + bias[n]. With shared/q4-scales.wgsl; each kernel declares x and weight with
+// scale[n, k / group] + bias[n] + residual[m, n]. With shared/q4-scales.wgsl; each kernel declares x and weight with
 // the element types it loads.
 
 struct Params {
@@ -14,13 +14,19 @@ struct Params {
 @group(0) @binding(1) var<storage, read> scales: array<u32>; // [N, K / group], f32 or packed f16
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // [≥ N]; something else without HAS_BIAS
 @group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(6) var<storage, read> residual: array<f32>; // like out; something else without it
 
 const HAS_BIAS: bool = false; // @param
+const HAS_RESIDUAL: bool = false; // @param
 
 fn write_output(m: u32, n: u32, sum: f32) {
   var value = sum;
   if (HAS_BIAS) {
     value += bias[n];
   }
-  out[m * params.out_stride + params.out_offset + n] = value;
+  let at = m * params.out_stride + params.out_offset + n;
+  if (HAS_RESIDUAL) {
+    value += residual[at];
+  }
+  out[at] = value;
 }
