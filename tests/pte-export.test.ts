@@ -54,7 +54,7 @@ test.each(attentionFixtures)("%s: attention", async (name, { Hkv, D, Cmax, dynam
     "et_vk.select_as_symint.default": 1,
     ...(dynamic_S ? { "sym_size.int": 1 } : {}),
   });
-  const S = dynamic_S ? Cmax - 1 : 1;
+  const S = dynamic_S ? Cmax : 1;
   expect(summary.methods[0]?.inputs[1]).toMatchObject({ sizes: [1, S, Hkv, D] });
   const caches = summary.methods[0]?.delegates[0]?.graph?.constants.map(({ dims }) => dims);
   expect(caches).toEqual([
@@ -107,7 +107,7 @@ describe("language models", () => {
       "et_vk.rms_norm.default": (isQwen3 ? 4 : 2) * LAYERS + 1,
     });
     expect(summary.methods[0]?.inputs).toMatchObject([
-      { type: "i64", sizes: [1, build.context - 1], dynamism: "bounded" },
+      { type: "i64", sizes: [1, build.context], dynamism: "bounded" },
       { type: "i64", sizes: [1] },
     ]);
     expect(summary.methods[0]?.outputs).toMatchObject([{ type: "f32", sizes: [1, vocab_out] }]);
@@ -128,7 +128,7 @@ describe("language models", () => {
     const decoder = await openProgramDecoder(await readProgram(fixtureSource(name)));
     expect(decoder).toMatchObject({
       contextLength: build.context,
-      maxSequenceLength: build.context - 1,
+      maxSequenceLength: build.context,
       vocabularySize: vocab_out,
       bosId: 1,
     });

@@ -44,7 +44,7 @@ def export_attention(artifacts, Hq, Hkv, D, Cmax, steps, scale=None, seed=0):
     is_dynamic = any(rows != 1 for rows in steps)
     S = 3 if is_dynamic else 1
     inputs = (q[:, :S], k[:, :S], v[:, :S], torch.zeros(1, dtype=torch.long))
-    rows = torch.export.Dim("rows", max=Cmax - 1) if is_dynamic else None
+    rows = torch.export.Dim("rows", max=Cmax) if is_dynamic else None
     shapes = ({1: rows}, {1: rows}, {1: rows}, None) if is_dynamic else None
     with torch._dynamo.config.patch(capture_scalar_outputs=True):
         module = CachedAttention(Hkv, D, Cmax, scale).eval()

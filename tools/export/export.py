@@ -79,7 +79,7 @@ def _add_llm(command):
         "--context", type=int, help="positions of the caches (default: the model's, at most 2048)"
     )
     command.add_argument(
-        "--max-seq-len", type=int, help="one more than the most tokens a run (default: context)"
+        "--max-seq-len", type=int, help="most tokens a run (default: context)"
     )
     command.add_argument("--group", type=int, default=32, help="weights a scale (default 32)")
     command.add_argument(

@@ -16,7 +16,7 @@ def export_fixtures(artifacts):
     export_linear(artifacts, M=7, K=128, N=36, group=64, bias=True, seed=12)
     export_attention(artifacts, Hq=4, Hkv=2, D=16, Cmax=24, steps=[1] * 12, seed=21)
     export_attention(
-        artifacts, Hq=6, Hkv=2, D=32, Cmax=24, steps=[5, 1, 1, 7, 1], scale=0.25, seed=22
+        artifacts, Hq=6, Hkv=2, D=32, Cmax=24, steps=[5, 1, 1, 7, 10], scale=0.25, seed=22
     )
     with tempfile.TemporaryDirectory() as scratch:
         for seed, architecture in ((31, "llama"), (32, "qwen3")):

@@ -36,7 +36,7 @@ def export_llm(
     """
     Writes `name`.pte (and the checkpoint's tokenizer.json) for a checkpoint folder.
 
-    `context`: positions of the caches. `max_seq_len`: one more than the most tokens of a run.
+    `context`: positions of the caches. `max_seq_len`: the most tokens of a run.
     `group`: values a scale, for linears and the embedding alike, so that a tied matrix is stored
     once. `rope`: "interleaved" or "half", by default what upstream does for the architecture.
     `prompt`: token ids; with them, writes the logits that the quantised module computes for the
@@ -76,8 +76,7 @@ def _lower(decoder, config, context, max_seq_len, is_dynamic, force_fp16):
     tokens = torch.tensor([[2, 3, 4]] if is_dynamic else [[1]])
     shapes = None
     if is_dynamic:
-        # torch.export cannot prove the bound itself: position 0 would be the only one allowed.
-        shapes = ({1: torch.export.Dim("token_dim", max=max_seq_len - 1)}, {0: 1})
+        shapes = ({1: torch.export.Dim("token_dim", max=max_seq_len)}, None)
     decoder.clear_caches()
     return lower(
         decoder,

@@ -31,8 +31,8 @@ def quantize_weights(module, kind, group, algorithm="affine"):
 
 def _check_shape(name, shape, kind, group):
     rows, columns = shape
-    if group < 8 or group % 8:
-        raise ValueError(f"{name}: groups of {group}; must be a multiple of 8")
+    if group < 4 or group % 4:
+        raise ValueError(f"{name}: groups of {group}; must be a multiple of 4")
     if columns % group:
         raise ValueError(f"{name}: {columns} columns are not a multiple of the group, {group}")
     if kind is nn.Embedding and columns % 32:
