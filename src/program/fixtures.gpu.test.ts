@@ -1,156 +1,35 @@
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { requestTestDevice } from "../../tests/support/gpu.ts";
+import {
+  FIXTURE_NAMES,
+  floatTensor,
+  hostFloats,
+  longs,
+  runFixture,
+} from "../../tests/support/pte-fixtures.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import { compare } from "../kernels/testing/compare.ts";
 import { memorySource } from "../memory-source.ts";
-import { GpuTensor } from "./gpu-tensor.ts";
 import { LoadedProgram } from "./loaded-program.ts";
-import type { ProgramOutput } from "./loaded-method.ts";
 import type { TypedTensor } from "./typed-tensor.ts";
 
 const FIXTURES = new URL("../../tests/fixtures/pte/", import.meta.url);
 
-const bytes = (name: string) => new Uint8Array(readFileSync(new URL(name, FIXTURES)));
-const floats = (name: string) => new Float32Array(bytes(name).buffer);
-
-interface Step {
-  readonly tokens: readonly number[];
-  readonly pos: number;
-}
-
-interface Fixture {
-  readonly M: number;
-  readonly K: number;
-  readonly N: number;
-  readonly steps: readonly Step[];
-  readonly vocab_out: number;
-}
-
-const manifest = JSON.parse(new TextDecoder().decode(bytes("manifest.json"))) as Record<
-  string,
-  Fixture
->;
+const read = async (name: string) => new Uint8Array(await readFile(new URL(name, FIXTURES)));
 
 let gpu: GpuDevice;
 beforeAll(async () => {
   gpu = await requestTestDevice();
 });
 
-function load(name: string): Promise<LoadedProgram> {
-  return LoadedProgram.load(gpu, memorySource(bytes(`${name}.pte`), name));
+async function load(name: string): Promise<LoadedProgram> {
+  return LoadedProgram.load(gpu, memorySource(await read(`${name}.pte`), name));
 }
 
-function floatTensor(data: Float32Array, ...dims: readonly number[]): TypedTensor {
-  return { type: "f32", dims, data };
-}
-
-function longs(values: readonly number[], ...dims: readonly number[]): TypedTensor {
-  return { type: "i64", dims, data: BigInt64Array.from(values, BigInt) };
-}
-
-function host(output: ProgramOutput | undefined): Float32Array {
-  if (typeof output !== "object" || output === null || output instanceof GpuTensor) {
-    throw new Error("no tensor");
-  }
-  return output.data as Float32Array;
-}
-
-function expectClose(actual: Float32Array, expected: Float32Array, absolute: number, relative = 0) {
-  const { failures, report } = compare(actual, expected, { absolute, relative });
-  expect(failures, report).toBe(0);
-}
-
-function argmax(values: Float32Array): number {
-  return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
-}
-
-describe("quantised projections", () => {
-  test.each(Object.keys(manifest).filter((name) => name.startsWith("q4_")))("%s", async (name) => {
-    const { M, K, N } = manifest[name]!;
-    const program = await load(name);
-    const [output] = await program.run("forward", [floatTensor(floats(`${name}.in0.bin`), M, K)]);
-    expect(output).toMatchObject({ type: "f32", dims: [M, N] });
-    expectClose(host(output), floats(`${name}.out0.bin`), 1e-4, 1e-3);
-    await program.dispose();
-  });
-});
-
-/** The largest logit error allowed, and whether activations were rounded to integers. */
-const LLAMAS: Readonly<Record<string, { readonly tolerance: number; readonly gap: number }>> = {
-  llama_tiny_4w_dyn: { tolerance: 1e-3, gap: 0 },
-  llama_tiny_4w_static: { tolerance: 1e-3, gap: 0 },
-  llama_tiny_4w_fp16_dyn: { tolerance: 1e-2, gap: 2e-2 },
-  llama_tiny_8da4w_dyn: { tolerance: 0.1, gap: 0.1 },
-};
-
-describe("Llamas", () => {
-  test.each(Object.entries(LLAMAS))("%s", async (name, { tolerance, gap }) => {
-    const { steps, vocab_out: V } = manifest[name]!;
-    const golden = floats(`${name}.logits.bin`);
-    const program = await load(name);
-    let worst = 0;
-    for (const [index, { tokens, pos }] of steps.entries()) {
-      const inputs = [longs(tokens, 1, tokens.length), longs([pos], 1)];
-      const [output] = await program.run("forward", inputs);
-      const logits = host(output);
-      const expected = golden.subarray(index * V, (index + 1) * V);
-      expectClose(logits, expected, tolerance);
-      logits.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - expected[i]!))));
-      const [first = 0, second = 0] = expected.toSorted((a, b) => b - a);
-      if (first - second > gap) expect(argmax(logits)).toBe(argmax(expected));
-    }
-    if (process.env["TETRAD_REPORT"]) console.log(name, "max error", worst);
-    await program.dispose();
-  });
-});
-
-describe("attention", () => {
-  test("with caches in the program, a step at a time", async () => {
-    const name = "sdpa_gqa6_2_d64_c77_step";
-    const [q, k, v, golden] = ["in0", "in1", "in2", "out0"].map((part) =>
-      floats(`${name}.${part}.bin`),
-    ) as [Float32Array, Float32Array, Float32Array, Float32Array];
-    const program = await load(name);
-    for (let pos = 0; pos < 77; pos++) {
-      const row = (data: Float32Array, heads: number) =>
-        floatTensor(data.slice(pos * heads * 64, (pos + 1) * heads * 64), 1, 1, heads, 64);
-      const [output] = await program.run("forward", [
-        row(q, 6),
-        row(k, 2),
-        row(v, 2),
-        longs([pos], 1),
-      ]);
-      expectClose(host(output), golden.subarray(pos * 384, (pos + 1) * 384), 1e-4, 1e-3);
-    }
-    await program.dispose();
-  });
-
-  test("with caches as inputs and outputs, which may stay on the GPU", async () => {
-    const name = "sdpa_gqa10_2_d20_c29_ext_scale";
-    const part = (which: string) => floats(`${name}.${which}.bin`);
-    const program = await load(name);
-    const rows = [
-      floatTensor(part("in0"), 1, 9, 10, 20),
-      floatTensor(part("in1"), 1, 9, 2, 20),
-      floatTensor(part("in2"), 1, 9, 2, 20),
-    ];
-    const caches = [part("in3"), part("in4")].map((data) => floatTensor(data, 1, 29, 2, 20));
-    const [kCache, vCache, attended] = await program.run("forward", [...rows, ...caches], {
-      keep: [0, 1],
-    });
-    expectClose(host(attended), part("out0"), 1e-4, 1e-3);
-    if (!(kCache instanceof GpuTensor) || !(vCache instanceof GpuTensor)) throw new Error("kept");
-    expect((await kCache.read()).data).toEqual(part("kcache_after"));
-    expect((await vCache.read()).data).toEqual(part("vcache_after"));
-
-    // The same rows again, over caches that hold them already: nothing changes.
-    const again = await program.run("forward", [...rows, kCache, vCache]);
-    expect(host(again[0])).toEqual(part("kcache_after"));
-    expectClose(host(again[2]), part("out0"), 1e-4, 1e-3);
-    kCache.dispose();
-    vCache.dispose();
-    await program.dispose();
+describe("programs by the upstream exporter", () => {
+  test.each(FIXTURE_NAMES)("%s", async (name) => {
+    const { failure } = await runFixture(gpu, read, name);
+    expect(failure).toBe("");
   });
 });
 
@@ -188,7 +67,7 @@ describe("arguments that do not fit", () => {
       await expect(program.run("forward", inputs)).rejects.toThrow(message);
     }
     const [after] = await program.run("forward", step);
-    expect(host(after)).toEqual(host(expected));
+    expect(hostFloats(after)).toEqual(hostFloats(expected));
     await program.dispose();
   });
 
