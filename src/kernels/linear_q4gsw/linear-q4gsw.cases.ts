@@ -55,20 +55,23 @@ const scaleExponent = (K: number): number => Math.floor(Math.log2(1 / (8 * Math.
  * Random nibbles, those of the padding too (no kernel may depend on it), and scales of one binade
  * with random signs.
  */
-function randomMatrix({ N, K, groupSize, scaleType }: LinearQ4gswShape): {
+export function randomMatrix(
+  { N, K, groupSize, scaleType }: Pick<LinearQ4gswShape, "N" | "K" | "groupSize" | "scaleType">,
+  seed = SEED,
+): {
   matrix: Q4Matrix;
   scales: Uint16Array | Float32Array;
 } {
-  const weight = randomWords(N * Math.ceil(K / 8), SEED);
+  const weight = randomWords(N * Math.ceil(K / 8), seed);
   const count = N * (K / groupSize);
   if (scaleType === "f16") {
-    const scales = new Uint16Array(randomWords(Math.ceil(count / 2), SEED + 1).buffer, 0, count);
+    const scales = new Uint16Array(randomWords(Math.ceil(count / 2), seed + 1).buffer, 0, count);
     const exponent = (scaleExponent(K) + 15) << 10;
     for (let i = 0; i < count; i++) scales[i] = (scales[i]! & 0x83ff) | exponent;
     const scaleAt = (index: number) => f16BitsToNumber(scales[index]!);
     return { matrix: { N, K, groupSize, weight, scaleAt }, scales };
   }
-  const bits = randomWords(count, SEED + 1);
+  const bits = randomWords(count, seed + 1);
   const exponent = (scaleExponent(K) + 127) << 23;
   for (let i = 0; i < count; i++) bits[i] = (bits[i]! & 0x807fffff) | exponent;
   const scales = new Float32Array(bits.buffer);
@@ -76,7 +79,7 @@ function randomMatrix({ N, K, groupSize, scaleType }: LinearQ4gswShape): {
 }
 
 /** `count` of 0 … length − 1, the ends among them; all where that is no more. */
-function sample(length: number, count: number): number[] {
+export function sample(length: number, count: number): number[] {
   if (length <= count) return Array.from({ length }, (_, i) => i);
   const next = randomNumbers(SEED + 2);
   const chosen = new Set([0, 1, length - 2, length - 1]);
@@ -111,6 +114,27 @@ function expectedOut(x: Float32Array, shape: LinearQ4gswShape, M: number): Expec
 /** A sum of K products in f32 is allowed more error where K is long. */
 const toleranceFor = (K: number): Tolerance =>
   K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 };
+
+/** With operands rounded to f16: each product is off by up to 2⁻¹¹ of its size. */
+const toleranceF16 = (K: number): Tolerance =>
+  K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 2.3e-4, relative: 1e-3 };
+
+/** Rows that are computed in f32 even where there are subgroup matrices. */
+const FEW_ROWS = 32;
+
+/** Whether many rows go to subgroup matrices, if more than {@link FEW_ROWS} are live. */
+function takesMatrices(
+  { K, groupSize, maxM = 1 }: LinearQ4gswShape,
+  { f16, software, subgroups, subgroupMatrices, limits }: Capabilities,
+): boolean {
+  const sizes = subgroupMatrices
+    .filter((config) => config.componentType === "f16" && config.resultComponentType === "f32")
+    .map(({ M, N, K: inner }) => `${M}x${N}x${inner}`);
+  const able = f16 && subgroups?.minSize === 32 && subgroups.maxSize === 32;
+  const suits = K % 32 === 0 && groupSize % 16 === 0 && maxM > FEW_ROWS;
+  const lanes = limits.maxComputeInvocationsPerWorkgroup;
+  return able && suits && sizes.includes("16x16x16") && lanes >= 128 && !software;
+}
 
 function caseName(M: number, shape: LinearQ4gswShape, options: LinearCaseOptions): string {
   const { N, K, groupSize, scaleType, hasBias, hasResidual, outStride, outOffset } = shape;
@@ -154,6 +178,13 @@ function linearCase(
     ...(outOffset === undefined ? {} : { outOffset }),
   };
   const makeX = () => ramp(M * K, 17, 8, 16);
+  let out: Expectation | undefined;
+  const expected = (capabilities: Capabilities) => {
+    const available = restrictCapabilities(capabilities, restrict);
+    const half = M > FEW_ROWS && takesMatrices(shape, available);
+    out ??= expectedOut(makeX(), shape, M);
+    return { out: half ? { ...out, tolerance: toleranceF16(K) } : out };
+  };
   const weightBytes = 4 * N * Math.ceil(K / 8);
   return {
     name: caseName(M, shape, options),
@@ -161,7 +192,8 @@ function linearCase(
     expectRoute: (capabilities) => {
       const available = restrictCapabilities(capabilities, restrict);
       const inBlocks = K % 32 === 0 && groupSize % 32 === 0;
-      return available.software && inBlocks ? "serial" : expectRoute(available);
+      if (available.software && inBlocks) return "serial";
+      return takesMatrices(shape, available) ? "gemm_subgroup_matrix" : expectRoute(available);
     },
     live: { M },
     operands: () => {
@@ -177,7 +209,7 @@ function linearCase(
       if (residual) operands["residual"] = makeResidual(M * (outStride ?? N));
       return operands;
     },
-    expected: () => ({ out: expectedOut(makeX(), shape, M) }),
+    expected,
     tolerance: toleranceFor(K),
     runnable: ({ limits }) => weightBytes <= limits.maxStorageBufferBindingSize,
     ...(heavy === undefined ? {} : { heavy }),

@@ -28,7 +28,7 @@ export function dequantizedRow(matrix: Q4Matrix, n: number): Float64Array {
  * bias at least N long or absent.
  */
 export function linearQ4gswReference(
-  x: Float32Array,
+  x: Float32Array | Float64Array,
   matrix: Q4Matrix,
   bias: Float32Array | undefined,
   rows: readonly number[],

@@ -172,6 +172,27 @@ function gemmEdges() {
   ];
 }
 
+/** Where subgroup matrices end in the middle of a tile; in f32 where there are none. */
+function matrixEdges() {
+  return [
+    gemmCase([17, 64, 136]),
+    gemmCase([33, 64, 136]),
+    gemmCase([64, 32, 64]),
+    gemmCase([70, 1024, 136], { bias: true }),
+    gemmCase([70, 64, 135], { groupSize: 16, residual: true }),
+    gemmCase([130, 128, 131], { groupSize: 64, scaleType: "f32" }),
+    gemmCase([128, 256, 128], { groupSize: 128 }),
+    gemmCase([130, 96, 260], { residual: true }),
+    gemmCase([130, 96, 132], { outStride: 264, outOffset: 132 }),
+    gemmCase([129, 96, 129], { bias: true, residual: true, outStride: 131, outOffset: 1 }),
+    gemmCase([33, 8192, 35]),
+    // enough for large tiles
+    gemmCase([130, 1024, 16385], { bias: true, heavy: MANY_PRODUCTS }),
+    gemmCase([512, 512, 8192], { residual: true, groupSize: 64, heavy: MANY_PRODUCTS }),
+    gemmCase([512, 8192, 8200], { groupSize: 128, heavy: MANY_PRODUCTS }),
+  ];
+}
+
 function fallbackEdges() {
   const restrict = { limits: { maxComputeWorkgroupsPerDimension: 3 } };
   return [
@@ -206,6 +227,7 @@ export const linearQ4gswSuite = defineSuite("linear_q4gsw", [
   ...modelCases(),
   ...gemvEdges(),
   ...gemmEdges(),
+  ...matrixEdges(),
   ...fallbackEdges(),
   ...residualCases(),
 ]);

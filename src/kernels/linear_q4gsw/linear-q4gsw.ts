@@ -12,11 +12,15 @@ import q4Scales from "../shared/q4-scales.wgsl";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
 import fallbackSource from "./fallback.wgsl";
-import gemmTiled from "./gemm-tiled.wgsl";
+import { matrixTileFor, matrixTiles } from "./gemm-matrix.ts";
+import type { MatrixTile } from "./gemm-matrix.ts";
+import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
+import gemmTiledSource from "./gemm-tiled.wgsl";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
 import gemvWorkgroup from "./gemv-workgroup.wgsl";
 import operands from "./operands.wgsl";
 import serialSource from "./serial.wgsl";
+import tilesF16 from "./tiles-f16.wgsl";
 
 /** What is fixed about a call of `et_vk.linear_q4gsw` with one weight, or one shard of its rows. */
 export interface LinearQ4gswShape {
@@ -72,6 +76,9 @@ const LARGE_TILE_MIN_TILES = 96;
 const SERIAL_ROWS = 4;
 const SERIAL_LANES = 64;
 
+/** The grid of a dispatch that a run leaves out. */
+const NO_WORKGROUPS: Grid = [0, 1, 1];
+
 const FALLBACK_LANES = 64;
 /** Rows of x that a lane of fallback.wgsl computes. */
 const FALLBACK_ROWS = 4;
@@ -90,7 +97,12 @@ export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities)
     return serial(shape, capabilities);
   }
   if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemv(shape, capabilities);
-  if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) return gemm(shape, capabilities);
+  if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) {
+    const tiles = matrixTiles(shape, capabilities);
+    return tiles.length > 0
+      ? gemmMatrix(shape, tiles, capabilities)
+      : gemmTiled(shape, gemmTile(shape, capabilities), capabilities);
+  }
   return fallback(shape, capabilities);
 }
 
@@ -128,13 +140,44 @@ function gemvLanes(workgroups: number, loads: number, { subgroups, limits }: Cap
   return Math.min(Math.max(wanted, atLeast), atMost);
 }
 
-/** Many rows: square tiles in workgroup memory. */
-function gemm(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+/** Many rows on subgroup matrices; few live ones in f32. One of the dispatches has workgroups. */
+function gemmMatrix(
+  shape: LinearQ4gswShape,
+  tiles: readonly MatrixTile[],
+  capabilities: Capabilities,
+): Route<Live> {
   const { N, groupSize } = shape;
-  const tile = gemmTile(shape, capabilities);
+  const name = "gemm_subgroup_matrix";
+  const few = gemmTiled(shape, 32, capabilities).dispatches.map((dispatch) => ({
+    ...dispatch,
+    grid: (live: Live): Grid =>
+      matrixTileFor(tiles, live.M, N) === undefined ? dispatch.grid(live) : NO_WORKGROUPS,
+  }));
+  const many = tiles.flatMap((choice) => {
+    const { tile, buffers } = choice;
+    const kernel = defineLinear(shape, `${name}_${tile}`, {
+      parts: [tilesF16, gemmSubgroupMatrix],
+      constants: { TILE: tile, BUFFERS: buffers, WORDS_PER_GROUP: groupSize / 8 },
+    });
+    return route(shape, name, kernel, ({ M }) =>
+      matrixTileFor(tiles, M, N) === choice
+        ? foldWorkgroupCount(divideCeil(M, tile) * divideCeil(N, tile), capabilities)
+        : NO_WORKGROUPS,
+    ).dispatches;
+  });
+  return { name, scratch: {}, dispatches: [...few, ...many] };
+}
+
+/** Many rows: square tiles in workgroup memory. */
+function gemmTiled(
+  shape: LinearQ4gswShape,
+  tile: 32 | 64,
+  capabilities: Capabilities,
+): Route<Live> {
+  const { N, groupSize } = shape;
   const name = `gemm_tiled_${tile}`;
   const kernel = defineLinear(shape, name, {
-    parts: [gemmTiled],
+    parts: [gemmTiledSource],
     constants: { TILE: tile, QUADS_PER_GROUP: groupSize / 4 },
   });
   return route(shape, name, kernel, ({ M }) =>

@@ -1,0 +1,76 @@
+// Projections of one row of x by 4-bit matrices. A workgroup computes SUMS dot products an item and
+// strides over items; its lanes stride over K in blocks of 32 weights, then add up: within subgroups of
+// whatever size, then over them. What an item is, which rows it takes and where its sums go is said by
+// linear.wgsl, swiglu.wgsl or qkv.wgsl, what x looks like by input-f32.wgsl or input-limbs.wgsl.
+enable subgroups;
+
+override WORKGROUP_SIZE: u32 = 64u;
+
+const SMALLEST_SUBGROUP: u32 = 4u;
+
+const BLOCKS_PER_GROUP: u32 = 1u; // @param
+const SCALES_F16: bool = true; // @param
+
+var<workgroup> subgroup_sums: array<f32, WORKGROUP_SIZE / SMALLEST_SUBGROUP * SUMS>;
+
+// The word of a scale, and the scale in it.
+fn scale_word(index: u32) -> u32 {
+  return select(index, index >> 1u, SCALES_F16);
+}
+
+fn decode_scale(word: u32, index: u32) -> f32 {
+  if (SCALES_F16) {
+    let pair = unpack2x16float(word);
+    return select(pair.x, pair.y, (index & 1u) == 1u);
+  }
+  return bitcast<f32>(word);
+}
+
+fn partial_dots(item: u32, lane: u32) -> array<f32, SUMS> {
+  let blocks = params.K / 32u;
+  // Written out: called in a loop, and compilers differ in when they clear what is not.
+  var sums = array<f32, SUMS>();
+  for (var block = lane; block < blocks; block += WORKGROUP_SIZE) {
+    // All loads come before the first use: many in flight hide their latency.
+    let weights = read_weights(item, block);
+    let input = read_input(block);
+    for (var r = 0u; r < SUMS; r++) {
+      sums[r] += weights.scales[r] * dot_block(weights.words[r], input);
+    }
+  }
+  return sums;
+}
+
+fn total(r: u32, subgroups: u32) -> f32 {
+  var sum = 0.0;
+  for (var i = 0u; i < subgroups; i++) {
+    sum += subgroup_sums[i * SUMS + r];
+  }
+  return sum;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(num_subgroups) subgroups: u32,
+) {
+  for (var item = workgroup_id.x; item < item_count(); item += num_workgroups.x) {
+    let partial = partial_dots(item, lane);
+    for (var r = 0u; r < SUMS; r++) {
+      let sum = subgroupAdd(partial[r]);
+      if (subgroup_lane == 0u) {
+        subgroup_sums[subgroup * SUMS + r] = sum;
+      }
+    }
+    workgroupBarrier();
+    if (lane < OUTPUTS) {
+      write_output(item, lane, subgroups);
+    }
+    // The next item overwrites the sums.
+    workgroupBarrier();
+  }
+}

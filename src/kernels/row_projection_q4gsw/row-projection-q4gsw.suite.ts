@@ -1,0 +1,171 @@
+import { restrictCapabilities } from "../../gpu/capabilities.ts";
+import type { Capabilities, DeviceLimits } from "../../gpu/capabilities.ts";
+import type { Route } from "../../gpu/kernel.ts";
+import { randomMatrix, sample } from "../linear_q4gsw/linear-q4gsw.cases.ts";
+import { randomValues } from "../testing/data.ts";
+import type { Operand } from "../testing/run-route.ts";
+import { defineSuite } from "../testing/suite.ts";
+import type { Expectation, KernelCase } from "../testing/suite.ts";
+import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
+import { normLinearQ4gsw, qkvQ4gsw, swigluQ4gsw } from "./row-projection-q4gsw.ts";
+import type { RowProjectionShape } from "./row-projection-q4gsw.ts";
+
+/** How a case differs from a plain one: groups of 32, f16 scales, x normalised. */
+interface Options {
+  readonly groupSize?: number;
+  readonly scaleType?: "f16" | "f32";
+  readonly norm?: false;
+  readonly limits?: Partial<DeviceLimits>;
+  readonly heavy?: string;
+  /** A group of x is zeros; another is a thousand times the rest. */
+  readonly uneven?: true;
+}
+
+/** A matrix's operand, and the rows of it. */
+type Matrices = Readonly<Record<string, number>>;
+
+const EPSILON = 1e-5;
+const SAMPLED_OUTPUTS = 96;
+const HUGE_WEIGHT = "a weight of over 100 MB";
+
+function inputs(K: number, { norm, uneven }: Options) {
+  const x = randomValues(K, 1);
+  if (uneven) {
+    x.fill(0, 0, 32);
+    for (let k = 32; k < 64; k++) x[k]! *= 1000;
+  }
+  return {
+    x,
+    norm: norm === false ? undefined : { weight: randomValues(K, 2), epsilon: EPSILON },
+  };
+}
+
+function projectionCase(
+  kind: "linear" | "swiglu" | "qkv",
+  K: number,
+  matrices: Matrices,
+  options: Options,
+  route: (shape: RowProjectionShape, capabilities: Capabilities) => Route<object>,
+): KernelCase<object> {
+  const { groupSize = 32, scaleType = "f16", norm, limits, heavy, uneven } = options;
+  const shape: RowProjectionShape = {
+    K,
+    groupSize,
+    scaleType,
+    ...(norm === false ? {} : { norm: { epsilon: EPSILON } }),
+  };
+  const restrict = (capabilities: Capabilities) =>
+    limits === undefined ? capabilities : restrictCapabilities(capabilities, { limits });
+  const makeMatrices = () =>
+    Object.entries(matrices).map(
+      ([name, N], index) => [name, randomMatrix({ ...shape, N }, 10 * index + 4)] as const,
+    );
+  const bufferBytes = Math.max(...Object.values(matrices)) * (K / 2);
+  return {
+    name: [
+      kind,
+      `${K}x${Object.values(matrices).join("+")}`,
+      `g${groupSize}`,
+      scaleType,
+      norm === false && "no norm",
+      uneven && "uneven",
+      limits !== undefined && JSON.stringify(limits),
+    ]
+      .filter(Boolean)
+      .join(" "),
+    route: (capabilities) => route(shape, restrict(capabilities)),
+    expectRoute(capabilities) {
+      const { software, subgroups, integerDot, limits: has } = restrict(capabilities);
+      const inBlocks = K % 32 === 0 && groupSize % 32 === 0;
+      const buffers = kind !== "qkv" || has.maxStorageBuffersPerShaderStage >= 10;
+      if (software || subgroups === undefined || !inBlocks || !buffers) return `${kind}_separate`;
+      return `${kind}_${integerDot ? "limbs" : "f32"}`;
+    },
+    live: {},
+    operands() {
+      const made = inputs(K, options);
+      const operands: Record<string, Operand> = { x: made.x };
+      if (made.norm !== undefined) operands["norm"] = made.norm.weight;
+      for (const [name, { matrix, scales }] of makeMatrices()) {
+        operands[name] = matrix.weight;
+        operands[name === "weight" ? "scales" : `${name}_scales`] = scales;
+        const out = kind === "qkv" ? `${name}_out` : "out";
+        operands[out] = { bytes: 4 * matrix.N };
+      }
+      return operands;
+    },
+    expected() {
+      const { x, norm: normalization } = inputs(K, options);
+      const made = makeMatrices();
+      const outputs = made.map(([, { matrix }]) => sample(matrix.N, SAMPLED_OUTPUTS));
+      const results = rowProjectionReference(
+        x,
+        normalization,
+        made.map(([, { matrix }]) => matrix),
+        outputs,
+      );
+      const at = (index: number, values: Float64Array): Expectation => ({
+        type: "f32",
+        values,
+        indices: outputs[index] ?? [],
+      });
+      if (kind === "linear") return { out: at(0, results[0]!) };
+      if (kind === "swiglu") return { out: at(0, swigluReference(results[0]!, results[1]!)) };
+      return Object.fromEntries(made.map(([name], i) => [`${name}_out`, at(i, results[i]!)]));
+    },
+    tolerance:
+      K >= 8192 || uneven ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 },
+    runnable: ({ limits: has }) => bufferBytes <= has.maxStorageBufferBindingSize,
+    ...(heavy === undefined ? {} : { heavy }),
+  };
+}
+
+function linear(K: number, N: number, options: Options = {}) {
+  return projectionCase("linear", K, { weight: N }, options, (shape, capabilities) =>
+    normLinearQ4gsw({ ...shape, N }, capabilities),
+  );
+}
+
+function swiglu(K: number, N: number, options: Options = {}) {
+  return projectionCase("swiglu", K, { gate: N, up: N }, options, (shape, capabilities) =>
+    swigluQ4gsw({ ...shape, N }, capabilities),
+  );
+}
+
+function qkv(K: number, rows: readonly [number, number, number], options: Options = {}) {
+  const [q, k, v] = rows;
+  return projectionCase("qkv", K, { q, k, v }, options, (shape, capabilities) =>
+    qkvQ4gsw({ ...shape, rows }, capabilities),
+  );
+}
+
+/** Shapes of models, then edges: few outputs, odd numbers of them, K and groups of any size. */
+export const rowProjectionQ4gswSuite = defineSuite("row_projection_q4gsw", [
+  // Llama-3.2-1B
+  qkv(2048, [2048, 512, 512]),
+  swiglu(2048, 8192, { heavy: "two weights of 8 MB" }),
+  linear(2048, 128256, { heavy: HUGE_WEIGHT }),
+  // Llama-3.1-8B
+  qkv(4096, [4096, 1024, 1024], { heavy: "a weight of 8 MB" }),
+  swiglu(4096, 14336, { heavy: "two weights of 29 MB" }),
+  linear(4096, 128256, { heavy: HUGE_WEIGHT }),
+  // edges
+  linear(32, 1),
+  linear(96, 37),
+  linear(288, 131, { scaleType: "f32" }),
+  linear(1024, 67, { groupSize: 128, norm: false }),
+  linear(8192, 9, { uneven: true, norm: false }),
+  linear(2048, 70, { uneven: true }),
+  linear(64, 31, { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
+  linear(40, 19, { groupSize: 8 }),
+  swiglu(64, 1),
+  swiglu(288, 67),
+  swiglu(2048, 130, { groupSize: 64, scaleType: "f32" }),
+  swiglu(96, 33, { norm: false, limits: { maxComputeWorkgroupsPerDimension: 3 } }),
+  swiglu(40, 19, { groupSize: 8 }),
+  qkv(64, [64, 32, 32]),
+  qkv(288, [67, 5, 3], { scaleType: "f32" }),
+  qkv(96, [33, 9, 10], { norm: false, limits: { maxComputeWorkgroupsPerDimension: 3 } }),
+  qkv(64, [16, 8, 8], { limits: { maxStorageBuffersPerShaderStage: 8 } }),
+  qkv(8192, [5, 3, 2], { groupSize: 256 }),
+]);

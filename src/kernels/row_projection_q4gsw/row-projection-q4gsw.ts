@@ -1,0 +1,300 @@
+/**
+ * Projections of one row by several 4-bit matrices at once, with the normalisation before them and the
+ * activation after them: what a decoded token spends its time on. On a GPU each is one or two
+ * dispatches; elsewhere it is the operators it stands for, one after another.
+ */
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import { clampWorkgroupCount, divideCeil } from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
+import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
+import { rmsNorm } from "../rms_norm/rms-norm.ts";
+import sigmoid from "../shared/sigmoid.wgsl";
+import workgroupSum from "../shared/workgroup-sum.wgsl";
+import { siluMul } from "../silu_mul/silu-mul.ts";
+import inputF32 from "./input-f32.wgsl";
+import inputLimbs from "./input-limbs.wgsl";
+import linearSource from "./linear.wgsl";
+import projectSource from "./project.wgsl";
+import qkvSource from "./qkv.wgsl";
+import swigluSource from "./swiglu.wgsl";
+import writeLimbsSource from "./write-limbs.wgsl";
+
+/** What all projections of a row have in common. */
+export interface RowProjectionShape {
+  readonly K: number;
+  /** Weights a scale, along K, in every matrix; divides K. */
+  readonly groupSize: number;
+  readonly scaleType: "f16" | "f32";
+  /** x goes through rms_norm first, with the operand `norm` f32 [K]. */
+  readonly norm?: { readonly epsilon: number };
+}
+
+/** Nothing changes from run to run. */
+type Live = object;
+
+/** Lanes that write limbs, at most, and values each of them has to square then. */
+const LIMB_LANES = 256;
+const LIMB_LANE_VALUES = 8;
+
+/** The longest K for which 32 lanes a workgroup were best; a longer one gives each too much to do. */
+const SHORT_K = 4096;
+const SHORT_K_LANES = 32;
+const LONG_K_LANES = 128;
+
+/** Storage buffers that q, k and v in one dispatch take. */
+const QKV_BUFFERS = 10;
+
+/** Whether the kernels of this folder run here: they add up within subgroups, blocks of 32 weights. */
+function isFused({ K, groupSize }: RowProjectionShape, capabilities: Capabilities): boolean {
+  const inBlocks = K % 32 === 0 && groupSize % 32 === 0;
+  return inBlocks && !capabilities.software && capabilities.subgroups !== undefined;
+}
+
+/** Dispatches of a route of one row, with its operands renamed. */
+function renamed<T>(
+  route: Route<T>,
+  live: T,
+  names: Readonly<Record<string, string>>,
+): DispatchTemplate<Live>[] {
+  return route.dispatches.map(({ kernel, bind, params, grid }) => ({
+    kernel,
+    bind: Object.fromEntries(
+      Object.entries(bind).map(([binding, operand]) => [binding, names[operand] ?? operand]),
+    ),
+    params: () => params(live),
+    grid: () => grid(live),
+  }));
+}
+
+/** How the kernels see x: which operand or scratch buffer it is, and what fills that. */
+interface Input {
+  readonly name: string;
+  readonly source: string;
+  readonly operand: string;
+  readonly scratch: Readonly<Record<string, number>>;
+  readonly dispatches: readonly DispatchTemplate<Live>[];
+}
+
+/** x as it is, or normalised by the operator for that. */
+function plainInput({ K, norm }: RowProjectionShape, capabilities: Capabilities): Input {
+  const input = { name: "f32", source: inputF32 };
+  if (norm === undefined) return { ...input, operand: "x", scratch: {}, dispatches: [] };
+  const route = rmsNorm({ width: K, epsilon: norm.epsilon }, capabilities);
+  return {
+    ...input,
+    operand: "normed",
+    scratch: { normed: 4 * K },
+    dispatches: renamed(route, { rows: 1 }, { weight: "norm", out: "normed" }),
+  };
+}
+
+/** x, normalised or not, as two int8 limbs. */
+function limbInput({ K, norm }: RowProjectionShape, { limits }: Capabilities): Input {
+  const lanes = 2 ** Math.ceil(Math.log2(K / LIMB_LANE_VALUES));
+  const kernel = defineKernel({
+    label: norm === undefined ? "write_limbs" : "rms_norm_limbs",
+    parts: [workgroupSum, writeLimbsSource],
+    constants: { NORM: norm !== undefined },
+    overrides: {
+      WORKGROUP_SIZE: Math.min(
+        LIMB_LANES,
+        lanes,
+        2 ** Math.floor(Math.log2(limits.maxComputeInvocationsPerWorkgroup)),
+      ),
+    },
+  });
+  const params = { width: K, epsilon: norm?.epsilon ?? 0 };
+  return {
+    name: "limbs",
+    source: inputLimbs,
+    operand: "limbs",
+    scratch: { limbs: (K / LIMB_GROUP_SIZE) * LIMB_GROUP_BYTES },
+    dispatches: [
+      {
+        kernel,
+        bind: { limbs: "limbs", x: "x", weight: norm === undefined ? "x" : "norm" },
+        params: () => params,
+        grid: () => [1, 1, 1],
+      },
+    ],
+  };
+}
+
+/** Lanes a workgroup. */
+function projectLanes(K: number, { subgroups, limits }: Capabilities): number {
+  const wanted = K <= SHORT_K ? SHORT_K_LANES : LONG_K_LANES;
+  return Math.min(
+    Math.max(wanted, subgroups?.minSize ?? 0),
+    limits.maxComputeInvocationsPerWorkgroup,
+  );
+}
+
+interface Projection {
+  readonly name: string;
+  readonly parts: readonly string[];
+  /** Items of the kernel: workgroups, if the device allows as many. */
+  readonly items: number;
+  readonly bind: Readonly<Record<string, string>>;
+  readonly params: Readonly<Record<string, number>>;
+}
+
+/** What fills the input, then one dispatch over all matrices. */
+function fused(
+  shape: RowProjectionShape,
+  projection: Projection,
+  capabilities: Capabilities,
+): Route<Live> {
+  const { K, groupSize, scaleType } = shape;
+  const input = capabilities.integerDot
+    ? limbInput(shape, capabilities)
+    : plainInput(shape, capabilities);
+  const kernel: Kernel = defineKernel({
+    label: `${projection.name}_q4gsw_${input.name}`,
+    parts: [input.source, ...projection.parts, projectSource],
+    constants: { BLOCKS_PER_GROUP: groupSize / 32, SCALES_F16: scaleType === "f16" },
+    overrides: { WORKGROUP_SIZE: projectLanes(K, capabilities) },
+  });
+  return {
+    name: `${projection.name}_${input.name}`,
+    scratch: input.scratch,
+    dispatches: [
+      ...input.dispatches,
+      {
+        kernel,
+        bind: { x: input.operand, ...projection.bind },
+        params: () => ({ K, ...projection.params }),
+        grid: () => [clampWorkgroupCount(projection.items, capabilities), 1, 1],
+      },
+    ],
+  };
+}
+
+/** One matrix through the operator for that. */
+function separateLinear(
+  { K, groupSize, scaleType }: RowProjectionShape,
+  N: number,
+  names: Readonly<Record<string, string>>,
+  capabilities: Capabilities,
+  outOffset = 0,
+): DispatchTemplate<Live>[] {
+  const shape = { N, K, groupSize, scaleType, hasBias: false, rows: "one", outOffset } as const;
+  return renamed(linearQ4gsw(shape, capabilities), { M: 1 }, names);
+}
+
+/** `norm_linear_q4gsw` for a matrix of N rows, or one shard of it. */
+export interface NormLinearShape extends RowProjectionShape {
+  readonly N: number;
+  /** The first element of `out` this shard writes. */
+  readonly outOffset?: number;
+}
+
+/**
+ * out = weight · rms_norm(x). Operands x f32 [K], norm f32 [K] (if the shape has one), weight [N, K / 8]
+ * words and scales [N, K / groupSize] as `linear_q4gsw` has them, out f32 of outOffset + N elements.
+ */
+export function normLinearQ4gsw(shape: NormLinearShape, capabilities: Capabilities): Route<Live> {
+  const { N, outOffset = 0 } = shape;
+  if (isFused(shape, capabilities)) {
+    const projection = {
+      name: "linear",
+      parts: [linearSource],
+      items: divideCeil(N, 4),
+      bind: { out: "out", weight: "weight", scales: "scales" },
+      params: { N, out_offset: outOffset },
+    };
+    return fused(shape, projection, capabilities);
+  }
+  const input = plainInput(shape, capabilities);
+  return {
+    name: "linear_separate",
+    scratch: input.scratch,
+    dispatches: [
+      ...input.dispatches,
+      ...separateLinear(shape, N, { x: input.operand }, capabilities, outOffset),
+    ],
+  };
+}
+
+/** `swiglu_q4gsw` for two matrices of N rows. */
+export interface SwigluShape extends RowProjectionShape {
+  readonly N: number;
+}
+
+/**
+ * SwiGLU's hidden row (Shazeer, 2020): out = silu(gate · x) · (up · x), x normalised if the shape has
+ * that. Operands x f32 [K], norm f32 [K], gate and up [N, K / 8] words, gate_scales and up_scales, out
+ * f32 [N].
+ */
+export function swigluQ4gsw(shape: SwigluShape, capabilities: Capabilities): Route<Live> {
+  const { N } = shape;
+  if (isFused(shape, capabilities)) {
+    const operands = ["out", "gate", "gate_scales", "up", "up_scales"];
+    const projection = {
+      name: "swiglu",
+      parts: [sigmoid, swigluSource],
+      items: divideCeil(N, 2),
+      bind: Object.fromEntries(operands.map((name) => [name, name])),
+      params: { N },
+    };
+    return fused(shape, projection, capabilities);
+  }
+  const input = plainInput(shape, capabilities);
+  const part = (matrix: "gate" | "up") =>
+    separateLinear(
+      shape,
+      N,
+      { x: input.operand, weight: matrix, scales: `${matrix}_scales`, out: `${matrix}_out` },
+      capabilities,
+    );
+  return {
+    name: "swiglu_separate",
+    scratch: { ...input.scratch, gate_out: 4 * N, up_out: 4 * N },
+    dispatches: [
+      ...input.dispatches,
+      ...part("gate"),
+      ...part("up"),
+      ...renamed(siluMul({}, capabilities), { count: N }, { gate: "gate_out", up: "up_out" }),
+    ],
+  };
+}
+
+/** `qkv_q4gsw`: rows of the three matrices. */
+export interface QkvShape extends RowProjectionShape {
+  readonly rows: readonly [q: number, k: number, v: number];
+}
+
+/**
+ * Three projections of one row, normalised first if the shape has that. Operands x f32 [K], norm f32
+ * [K], for each of q, k and v: itself [rows, K / 8] words, q_scales, q_out f32 [rows].
+ */
+export function qkvQ4gsw(shape: QkvShape, capabilities: Capabilities): Route<Live> {
+  const [qRows, kRows, vRows] = shape.rows;
+  const enoughBuffers = capabilities.limits.maxStorageBuffersPerShaderStage >= QKV_BUFFERS;
+  if (enoughBuffers && isFused(shape, capabilities)) {
+    const operands = ["q", "k", "v"].flatMap((name) => [name, `${name}_scales`, `${name}_out`]);
+    const projection = {
+      name: "qkv",
+      parts: [qkvSource],
+      items: shape.rows.reduce((sum, rows) => sum + divideCeil(rows, 4), 0),
+      bind: Object.fromEntries(operands.map((name) => [name, name])),
+      params: { q_rows: qRows, k_rows: kRows, v_rows: vRows },
+    };
+    return fused(shape, projection, capabilities);
+  }
+  const input = plainInput(shape, capabilities);
+  const parts = (["q", "k", "v"] as const).flatMap((name, index) =>
+    separateLinear(
+      shape,
+      shape.rows[index] ?? 0,
+      { x: input.operand, weight: name, scales: `${name}_scales`, out: `${name}_out` },
+      capabilities,
+    ),
+  );
+  return {
+    name: "qkv_separate",
+    scratch: input.scratch,
+    dispatches: [...input.dispatches, ...parts],
+  };
+}
