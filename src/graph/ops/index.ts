@@ -41,6 +41,7 @@ import {
 } from "./quantized.ts";
 import { catOp, expandOp, flipOp, permuteOp, repeatOp, splitOp } from "./rearrange.ts";
 import { argmaxOp, layerNormOp, reduceOp, softmaxOp } from "./reduce.ts";
+import { normLinearQ4gswOp, qkvQ4gswOp, swigluQ4gswOp } from "./row-projection.ts";
 import { sampleOp } from "./sample.ts";
 import { cloneOp, selectCopyOp, sliceCopyOp, squeezeOp, unsqueezeOp, viewCopyOp } from "./views.ts";
 
@@ -154,6 +155,9 @@ const OPS = {
   // Ours
   "tetrad.apply_rotary_emb_at": applyRotaryEmbAtOp,
   "tetrad.linear_q4gsw_add": linearQ4gswAddOp,
+  "tetrad.norm_linear_q4gsw": normLinearQ4gswOp,
+  "tetrad.swiglu_q4gsw": swigluQ4gswOp,
+  "tetrad.qkv_q4gsw": qkvQ4gswOp,
   "tetrad.silu_mul": siluMulOp,
   "tetrad.sample": sampleOp,
 } as const satisfies Record<string, Op>;

@@ -88,6 +88,17 @@ const dense = (groupSize: number) =>
     dequantizeQ4(quantizeQ4(randomValues(N * K, 3), { rows: N, columns: K, groupSize }, "f32")),
   );
 
+/** A row through rms_norm with epsilon 1e-5. */
+function normalized(x: Array64, weight: Array64): Array64 {
+  const square = sum(K, (k) => x.at(0, k) ** 2) / K;
+  const row = generate([1, K], (_, k) => (x.at(0, k) * weight.at(k)) / Math.sqrt(square + 1e-5));
+  return new Array64([1, K], row);
+}
+
+/** A row times the matrix in groups of 32. */
+const project = (x: Array64): Float64Array =>
+  generate([1, N], (_, n) => sum(K, (k) => x.at(0, k) * dense(32).at(n, k)));
+
 function parameters(x: Array64, s: number) {
   const row = Array.from({ length: K }, (_, k) => x.at(s, k));
   const [least, most] = [Math.min(0, ...row), Math.max(0, ...row)];
@@ -241,6 +252,47 @@ export const COMPUTE_CASES: readonly OpCase[] = [
         (_, s, n) => residual!.at(0, s, n) + sum(K, (k) => x!.at(0, s, k) * dense(32).at(n, k)),
       ),
     ],
+    absolute: 1e-4,
+  },
+  {
+    op: "tetrad.norm_linear_q4gsw",
+    inputs: [
+      ["f32", 1, K],
+      ["f32", K],
+    ],
+    build: (g, [x, norm]) => {
+      const { weight, scales } = q4(g, 32);
+      return [g.node("tetrad.norm_linear_q4gsw", "out", x!, norm!, 1e-5, 32, weight, scales)];
+    },
+    reference: ([x, norm]) => [project(normalized(x!, norm!))],
+    absolute: 1e-4,
+  },
+  {
+    op: "tetrad.swiglu_q4gsw",
+    inputs: [["f32", 1, K]],
+    build: (g, [x]) => {
+      const { weight, scales } = q4(g, 32);
+      const planes = [weight, scales, weight, scales];
+      return [g.node("tetrad.swiglu_q4gsw", "out", x!, null, null, 32, ...planes)];
+    },
+    reference: ([x]) => [project(x!).map((value) => value ** 2 / (1 + Math.exp(-value)))],
+    absolute: 1e-4,
+  },
+  {
+    op: "tetrad.qkv_q4gsw",
+    inputs: [
+      ["f32", 1, K],
+      ["f32", K],
+    ],
+    build: (g, [x, norm]) => {
+      const { weight, scales } = q4(g, 32);
+      const planes = [weight, scales, weight, scales, weight, scales];
+      return g.nodes("tetrad.qkv_q4gsw", "out", [x!, norm!, 1e-5, 32, ...planes]);
+    },
+    reference: ([x, norm]) => {
+      const row = project(normalized(x!, norm!));
+      return [row, row, row];
+    },
     absolute: 1e-4,
   },
   {

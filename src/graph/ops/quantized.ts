@@ -12,11 +12,11 @@ import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
 import type { ArgumentReader, Call, LowerContext, Op, Operand, ResultType } from "./op.ts";
 
 /** Scales in the planes' element type. */
-function scaleType(scales: Tensor): "f16" | "f32" {
+export function scaleType(scales: Tensor): "f16" | "f32" {
   return scales.dtype === "f16" ? "f16" : "f32";
 }
 
-function checkPlanes(
+export function checkPlanes(
   args: ArgumentReader,
   weight: Tensor,
   scales: Tensor,
