@@ -24,6 +24,9 @@ interface PreparedDispatch {
 /** Called with every dispatch that is encoded, in order; for profiles and tests. */
 export type DispatchObserver = (dispatch: PlannedDispatch, grid: Grid, index: number) => void;
 
+/** Whether a run leaves the dispatch out: a route may hold several for different sizes. */
+const isEmpty = ([x, y, z]: Grid): boolean => x * y * z === 0;
+
 /**
  * Runs a plan: compiles and binds once, then only encodes. Several executors may share buffers
  * (constants, state) through one {@link BufferSet}.
@@ -142,6 +145,7 @@ export class Executor {
   encode(pass: GPUComputePassEncoder, observe?: DispatchObserver): void {
     let current: GPUComputePipeline | undefined;
     this.#dispatches.forEach(({ planned, compiled, bindGroup, grid }, index) => {
+      if (isEmpty(grid)) return;
       if (compiled.pipeline !== current) {
         current = compiled.pipeline;
         pass.setPipeline(current);
@@ -155,6 +159,7 @@ export class Executor {
   /** As {@link encode}, but each dispatch in a pass of its own that writes timestamps to `pool`. */
   encodeTimed(encoder: GPUCommandEncoder, pool: QueryPool): void {
     for (const { planned, compiled, bindGroup, grid } of this.#dispatches) {
+      if (isEmpty(grid)) continue;
       const pass = encoder.beginComputePass({
         label: planned.label,
         timestampWrites: pool.bracket(planned.kernel, grid),

@@ -55,6 +55,8 @@ describe("linear_q4gsw on subgroup matrices", () => {
     expect(nameFor({ groupSize: 8 })).toBe("gemm_tiled_64");
     expect(nameFor({ K: 2064, groupSize: 16 })).toBe("gemm_tiled_64");
     expect(nameFor({ maxM: 32 })).toBe("gemm_tiled_32");
+    expect(nameFor({ N: 256 })).toBe("gemm_subgroup_matrix");
+    expect(nameFor({ N: 255 })).toBe("gemm_tiled_32");
   });
 
   test("is not chosen without what it needs", () => {

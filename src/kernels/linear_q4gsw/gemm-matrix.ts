@@ -18,6 +18,12 @@ const SIDE = 16;
  */
 const F32_MAX_ROWS = 32;
 
+/**
+ * Fewer outputs make too few tiles. A binding that a matrix is stored to must hold a matrix at least,
+ * 1,024 bytes; so long a row does.
+ */
+const MIN_OUTPUTS = 256;
+
 /** Large tiles from which on they pay: enough to keep every core of a large GPU busy. */
 const LARGE_TILE_MIN_TILES = 192;
 
@@ -59,7 +65,7 @@ export function matrixTiles(
     subgroups.maxSize === SUBGROUP_SIZE &&
     multipliesF16(capabilities);
   // Groups of 8 have so many scales that reading them would cost more than multiplying.
-  const suits = K % 32 === 0 && groupSize % 16 === 0 && maxM > F32_MAX_ROWS;
+  const suits = N >= MIN_OUTPUTS && K % 32 === 0 && groupSize % 16 === 0 && maxM > F32_MAX_ROWS;
   const small = able && suits ? fitting(64, capabilities) : undefined;
   if (small === undefined) return [];
   const large = fitting(128, capabilities);

@@ -124,14 +124,14 @@ const FEW_ROWS = 32;
 
 /** Whether many rows go to subgroup matrices, if more than {@link FEW_ROWS} are live. */
 function takesMatrices(
-  { K, groupSize, maxM = 1 }: LinearQ4gswShape,
+  { N, K, groupSize, maxM = 1 }: LinearQ4gswShape,
   { f16, software, subgroups, subgroupMatrices, limits }: Capabilities,
 ): boolean {
   const sizes = subgroupMatrices
     .filter((config) => config.componentType === "f16" && config.resultComponentType === "f32")
     .map(({ M, N, K: inner }) => `${M}x${N}x${inner}`);
   const able = f16 && subgroups?.minSize === 32 && subgroups.maxSize === 32;
-  const suits = K % 32 === 0 && groupSize % 16 === 0 && maxM > FEW_ROWS;
+  const suits = N >= 256 && K % 32 === 0 && groupSize % 16 === 0 && maxM > FEW_ROWS;
   const lanes = limits.maxComputeInvocationsPerWorkgroup;
   return able && suits && sizes.includes("16x16x16") && lanes >= 128 && !software;
 }

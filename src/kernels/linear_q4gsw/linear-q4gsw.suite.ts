@@ -145,7 +145,8 @@ function gemvEdges() {
 }
 
 function gemmEdges() {
-  const fewWorkgroups = { limits: { maxComputeWorkgroupsPerDimension: 3 } };
+  // Tiles are few enough for such a grid; the lanes of the serial route are not.
+  const fewWorkgroups = { software: false, limits: { maxComputeWorkgroupsPerDimension: 3 } };
   const smallWorkgroups = { limits: { maxComputeInvocationsPerWorkgroup: 128 } };
   return [
     ...[1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 70].map((M) =>
@@ -175,17 +176,21 @@ function gemmEdges() {
 /** Where subgroup matrices end in the middle of a tile; in f32 where there are none. */
 function matrixEdges() {
   return [
-    gemmCase([17, 64, 136]),
-    gemmCase([33, 64, 136]),
-    gemmCase([64, 32, 64]),
-    gemmCase([70, 1024, 136], { bias: true }),
-    gemmCase([70, 64, 135], { groupSize: 16, residual: true }),
-    gemmCase([130, 128, 131], { groupSize: 64, scaleType: "f32" }),
-    gemmCase([128, 256, 128], { groupSize: 128 }),
+    gemmCase([17, 64, 264]),
+    gemmCase([33, 64, 264]),
+    gemmCase([64, 32, 256]),
+    gemmCase([70, 1024, 264], { bias: true }),
+    gemmCase([70, 64, 263], { groupSize: 16, residual: true }),
+    gemmCase([130, 128, 259], { groupSize: 64, scaleType: "f32" }),
+    gemmCase([128, 256, 256], { groupSize: 128 }),
     gemmCase([130, 96, 260], { residual: true }),
-    gemmCase([130, 96, 132], { outStride: 264, outOffset: 132 }),
-    gemmCase([129, 96, 129], { bias: true, residual: true, outStride: 131, outOffset: 1 }),
-    gemmCase([33, 8192, 35]),
+    gemmCase([130, 96, 260], { outStride: 528, outOffset: 260 }),
+    gemmCase([129, 96, 257], { bias: true, residual: true, outStride: 261, outOffset: 1 }),
+    gemmCase([33, 8192, 259]),
+    // folded grid, with a surplus of workgroups
+    gemmCase([130, 64, 260], {
+      restrict: { software: false, limits: { maxComputeWorkgroupsPerDimension: 4 } },
+    }),
     // enough for large tiles
     gemmCase([130, 1024, 16385], { bias: true, heavy: MANY_PRODUCTS }),
     gemmCase([512, 512, 8192], { residual: true, groupSize: 64, heavy: MANY_PRODUCTS }),

@@ -88,8 +88,12 @@ const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
 
 /**
  * `et_vk.linear_q4gsw`: out = x · dequantised weightᵀ + bias. Operands x f32 [M, K], weight words of
- * eight nibbles [N, pad8(K) / 8], scales [N, K / groupSize], bias f32 (with `hasBias`), residual
- * f32 like out (with `hasResidual`: it is added), out f32 [M, outStride], of which columns outOffset … outOffset + N − 1 are written.
+ * eight nibbles [N, pad8(K) / 8], scales [N, K / groupSize], bias f32 (with `hasBias`), residual f32
+ * like out (with `hasResidual`: it is added), out f32 [M, outStride], of which columns outOffset …
+ * outOffset + N − 1 are written.
+ *
+ * On subgroup matrices, more than 32 rows of x and the weights are rounded to f16; x saturates at
+ * ±65,504. `restrictCapabilities(…, { subgroupMatrices: false })` keeps to f32.
  */
 export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
   const { K, groupSize, rows } = shape;
@@ -263,7 +267,8 @@ function route(
       scales: "scales",
       // Bound but not read without a bias.
       bias: hasBias ? "bias" : "scales",
-      residual: hasResidual ? "residual" : "scales",
+      // The weight, because subgroup matrices want a binding of 1,024 bytes even unread.
+      residual: hasResidual ? "residual" : "weight",
     },
     params: ({ M }) => ({ M, N, K, out_stride: outStride, out_offset: outOffset }),
     grid,
