@@ -115,9 +115,13 @@ function expectedOut(x: Float32Array, shape: LinearQ4gswShape, M: number): Expec
 const toleranceFor = (K: number): Tolerance =>
   K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 };
 
-/** With operands rounded to f16: each product is off by up to 2⁻¹¹ of its size. */
+/**
+ * With weights rounded to f16: each product is off by up to 2⁻¹¹ of its size, and by as much again
+ * where the scale is f32. For the outputs of these cases, 0.26 at most in the mean square, that makes
+ * a standard deviation of 8e-5; a hundred thousand of them stay within five.
+ */
 const toleranceF16 = (K: number): Tolerance =>
-  K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 2.3e-4, relative: 1e-3 };
+  K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 4e-4, relative: 1e-3 };
 
 /** Rows that are computed in f32 even where there are subgroup matrices. */
 const FEW_ROWS = 32;
