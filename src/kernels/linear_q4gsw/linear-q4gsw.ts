@@ -209,9 +209,10 @@ function serial(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live
     constants: { ROWS: rows, BLOCKS_PER_GROUP: groupSize / 32 },
     overrides: { WORKGROUP_SIZE: SERIAL_LANES },
   });
-  return route(shape, "serial", kernel, ({ M }) =>
-    elementwiseGrid(N * divideCeil(M, rows), SERIAL_LANES, capabilities),
-  );
+  return route(shape, "serial", kernel, ({ M }) => {
+    const workgroups = divideCeil(N * divideCeil(M, rows), SERIAL_LANES);
+    return [clampWorkgroupCount(workgroups, capabilities), 1, 1];
+  });
 }
 
 /** Any shape: a lane a few rows of one output. */

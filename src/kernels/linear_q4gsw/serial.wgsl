@@ -16,19 +16,7 @@ fn nibbles(bytes: u32) -> vec4<f32> {
   return vec4<f32>(shifted & vec4<u32>(15u)) - 8.0;
 }
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) workgroup_id: vec3<u32>,
-  @builtin(num_workgroups) num_workgroups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let workgroup = workgroup_id.x + workgroup_id.y * num_workgroups.x;
-  let at = workgroup * WORKGROUP_SIZE + lane;
-  let n = at % params.N;
-  let first_m = ROWS * (at / params.N);
-  if (first_m >= params.M) {
-    return;
-  }
+fn compute(n: u32, first_m: u32) {
   let blocks = params.K / 32u;
   let groups = blocks / BLOCKS_PER_GROUP;
   var starts = array<u32, ROWS>();
@@ -58,5 +46,18 @@ fn main(
   }
   for (var r = 0u; r < ROWS && first_m + r < params.M; r++) {
     write_output(first_m + r, n, sums[r]);
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tiles = params.N * ((params.M + ROWS - 1u) / ROWS);
+  let stride = num_workgroups.x * WORKGROUP_SIZE;
+  for (var at = workgroup_id.x * WORKGROUP_SIZE + lane; at < tiles; at += stride) {
+    compute(at % params.N, ROWS * (at / params.N));
   }
 }
