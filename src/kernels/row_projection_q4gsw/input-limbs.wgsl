@@ -11,6 +11,7 @@ struct Input {
   low_odd: vec4<u32>,
   scale: f32,
   sum: i32, // 8 · Σ of the integers: weights are stored with 8 added
+  squares: f32, // Σ of squares before the norm's weights
 }
 
 fn read_input(block: u32) -> Input {
@@ -22,7 +23,12 @@ fn read_input(block: u32) -> Input {
     x[block * 5u + 3u],
     bitcast<f32>(rest.x),
     bitcast<i32>(rest.y),
+    bitcast<f32>(rest.z),
   );
+}
+
+fn squares_of(input: Input) -> f32 {
+  return input.squares;
 }
 
 fn dot_bytes(a: vec4<u32>, b: vec4<u32>) -> i32 {

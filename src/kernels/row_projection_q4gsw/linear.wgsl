@@ -5,6 +5,7 @@ const SUMS: u32 = OUTPUTS;
 
 struct Params {
   K: u32,
+  epsilon: f32, // of rms_norm
   N: u32, // outputs of this shard
   out_offset: u32, // the shard's first element of out
 }

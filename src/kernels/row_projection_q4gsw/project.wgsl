@@ -10,8 +10,12 @@ const SMALLEST_SUBGROUP: u32 = 4u;
 
 const BLOCKS_PER_GROUP: u32 = 1u; // @param
 const SCALES_F16: bool = true; // @param
+const NORM: bool = false; // @param x still lacks rms_norm's factor
 
-var<workgroup> subgroup_sums: array<f32, WORKGROUP_SIZE / SMALLEST_SUBGROUP * SUMS>;
+// One more than the products: the squares of x.
+const ALL_SUMS: u32 = SUMS + select(0u, 1u, NORM);
+
+var<workgroup> subgroup_sums: array<f32, WORKGROUP_SIZE / SMALLEST_SUBGROUP * ALL_SUMS>;
 
 // The word of a scale, and the scale in it.
 fn scale_word(index: u32) -> u32 {
@@ -26,10 +30,10 @@ fn decode_scale(word: u32, index: u32) -> f32 {
   return bitcast<f32>(word);
 }
 
-fn partial_dots(item: u32, lane: u32) -> array<f32, SUMS> {
+fn partial_dots(item: u32, lane: u32) -> array<f32, ALL_SUMS> {
   let blocks = params.K / 32u;
   // Written out: called in a loop, and compilers differ in when they clear what is not.
-  var sums = array<f32, SUMS>();
+  var sums = array<f32, ALL_SUMS>();
   for (var block = lane; block < blocks; block += WORKGROUP_SIZE) {
     // All loads come before the first use: many in flight hide their latency.
     let weights = read_weights(item, block);
@@ -37,14 +41,27 @@ fn partial_dots(item: u32, lane: u32) -> array<f32, SUMS> {
     for (var r = 0u; r < SUMS; r++) {
       sums[r] += weights.scales[r] * dot_block(weights.words[r], input);
     }
+    if (NORM) {
+      sums[ALL_SUMS - 1u] += squares_of(input);
+    }
   }
   return sums;
 }
 
-fn total(r: u32, subgroups: u32) -> f32 {
+fn add_subgroups(r: u32, subgroups: u32) -> f32 {
   var sum = 0.0;
   for (var i = 0u; i < subgroups; i++) {
-    sum += subgroup_sums[i * SUMS + r];
+    sum += subgroup_sums[i * ALL_SUMS + r];
+  }
+  return sum;
+}
+
+// The item's dot product r.
+fn total(r: u32, subgroups: u32) -> f32 {
+  let sum = add_subgroups(r, subgroups);
+  if (NORM) {
+    let mean = add_subgroups(ALL_SUMS - 1u, subgroups) / f32(params.K);
+    return sum * inverseSqrt(mean + params.epsilon);
   }
   return sum;
 }
@@ -60,10 +77,10 @@ fn main(
 ) {
   for (var item = workgroup_id.x; item < item_count(); item += num_workgroups.x) {
     let partial = partial_dots(item, lane);
-    for (var r = 0u; r < SUMS; r++) {
+    for (var r = 0u; r < ALL_SUMS; r++) {
       let sum = subgroupAdd(partial[r]);
       if (subgroup_lane == 0u) {
-        subgroup_sums[subgroup * SUMS + r] = sum;
+        subgroup_sums[subgroup * ALL_SUMS + r] = sum;
       }
     }
     workgroupBarrier();

@@ -6,6 +6,7 @@ const SUMS: u32 = OUTPUTS;
 
 struct Params {
   K: u32,
+  epsilon: f32, // of rms_norm
   q_rows: u32,
   k_rows: u32,
   v_rows: u32,

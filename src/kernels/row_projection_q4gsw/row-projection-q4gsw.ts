@@ -11,7 +11,6 @@ import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
 import { rmsNorm } from "../rms_norm/rms-norm.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
-import workgroupSum from "../shared/workgroup-sum.wgsl";
 import { siluMul } from "../silu_mul/silu-mul.ts";
 import inputF32 from "./input-f32.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
@@ -34,9 +33,8 @@ export interface RowProjectionShape {
 /** Nothing changes from run to run. */
 type Live = object;
 
-/** Lanes that write limbs, at most, and values each of them has to square then. */
-const LIMB_LANES = 256;
-const LIMB_LANE_VALUES = 8;
+/** Lanes a workgroup that writes limbs, a group of 32 values each. */
+const LIMB_LANES = 32;
 
 /** The longest K for which 32 lanes a workgroup were best; a longer one gives each too much to do. */
 const SHORT_K = 4096;
@@ -74,12 +72,14 @@ interface Input {
   readonly source: string;
   readonly operand: string;
   readonly scratch: Readonly<Record<string, number>>;
+  /** Whether the projection has to finish the norm. */
+  readonly lacksFactor: boolean;
   readonly dispatches: readonly DispatchTemplate<Live>[];
 }
 
 /** x as it is, or normalised by the operator for that. */
 function plainInput({ K, norm }: RowProjectionShape, capabilities: Capabilities): Input {
-  const input = { name: "f32", source: inputF32 };
+  const input = { name: "f32", source: inputF32, lacksFactor: false };
   if (norm === undefined) return { ...input, operand: "x", scratch: {}, dispatches: [] };
   const route = rmsNorm({ width: K, epsilon: norm.epsilon }, capabilities);
   return {
@@ -90,33 +90,28 @@ function plainInput({ K, norm }: RowProjectionShape, capabilities: Capabilities)
   };
 }
 
-/** x, normalised or not, as two int8 limbs. */
-function limbInput({ K, norm }: RowProjectionShape, { limits }: Capabilities): Input {
-  const lanes = 2 ** Math.ceil(Math.log2(K / LIMB_LANE_VALUES));
+/** x as two int8 limbs; with a norm but for its factor, which the projection multiplies with. */
+function limbInput({ K, norm }: RowProjectionShape, capabilities: Capabilities): Input {
   const kernel = defineKernel({
     label: norm === undefined ? "write_limbs" : "rms_norm_limbs",
-    parts: [workgroupSum, writeLimbsSource],
+    parts: [writeLimbsSource],
     constants: { NORM: norm !== undefined },
-    overrides: {
-      WORKGROUP_SIZE: Math.min(
-        LIMB_LANES,
-        lanes,
-        2 ** Math.floor(Math.log2(limits.maxComputeInvocationsPerWorkgroup)),
-      ),
-    },
+    overrides: { WORKGROUP_SIZE: LIMB_LANES },
   });
-  const params = { width: K, epsilon: norm?.epsilon ?? 0 };
+  const groups = K / LIMB_GROUP_SIZE;
+  const workgroups = clampWorkgroupCount(divideCeil(groups, LIMB_LANES), capabilities);
   return {
     name: "limbs",
     source: inputLimbs,
     operand: "limbs",
-    scratch: { limbs: (K / LIMB_GROUP_SIZE) * LIMB_GROUP_BYTES },
+    scratch: { limbs: groups * LIMB_GROUP_BYTES },
+    lacksFactor: norm !== undefined,
     dispatches: [
       {
         kernel,
         bind: { limbs: "limbs", x: "x", weight: norm === undefined ? "x" : "norm" },
-        params: () => params,
-        grid: () => [1, 1, 1],
+        params: () => ({ width: K }),
+        grid: () => [workgroups, 1, 1],
       },
     ],
   };
@@ -146,14 +141,18 @@ function fused(
   projection: Projection,
   capabilities: Capabilities,
 ): Route<Live> {
-  const { K, groupSize, scaleType } = shape;
+  const { K, groupSize, scaleType, norm } = shape;
   const input = capabilities.integerDot
     ? limbInput(shape, capabilities)
     : plainInput(shape, capabilities);
   const kernel: Kernel = defineKernel({
     label: `${projection.name}_q4gsw_${input.name}`,
     parts: [input.source, ...projection.parts, projectSource],
-    constants: { BLOCKS_PER_GROUP: groupSize / 32, SCALES_F16: scaleType === "f16" },
+    constants: {
+      BLOCKS_PER_GROUP: groupSize / 32,
+      SCALES_F16: scaleType === "f16",
+      NORM: input.lacksFactor,
+    },
     overrides: { WORKGROUP_SIZE: projectLanes(K, capabilities) },
   });
   return {
@@ -164,7 +163,7 @@ function fused(
       {
         kernel,
         bind: { x: input.operand, ...projection.bind },
-        params: () => ({ K, ...projection.params }),
+        params: () => ({ K, epsilon: norm?.epsilon ?? 0, ...projection.params }),
         grid: () => [clampWorkgroupCount(projection.items, capabilities), 1, 1],
       },
     ],

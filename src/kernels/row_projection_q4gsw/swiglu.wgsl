@@ -6,6 +6,7 @@ const SUMS: u32 = 2u * OUTPUTS;
 
 struct Params {
   K: u32,
+  epsilon: f32, // of rms_norm
   N: u32,
 }
 

@@ -1,8 +1,10 @@
-// Writes a row as two int8 limbs for input-limbs.wgsl (layout: src/quant/int8-limbs.ts), after
-// rms_norm where NORM: x[c] · weight[c] / √(mean of x² + epsilon). One workgroup; a lane takes whole
-// groups of 32 values, so a group's largest value and sum need no other lane. With
-// shared/workgroup-sum.wgsl.
+// Writes a row as two int8 limbs for input-limbs.wgsl (layout: src/quant/int8-limbs.ts). With NORM it
+// is the first half of rms_norm: x[c] · weight[c], and in each group's padding the sum of x², from
+// which the projection finds 1 / √(mean of x² + epsilon) without waiting for anyone. A lane takes
+// whole groups of 32 values, so their largest and their sums need no other lane.
 requires packed_4x8_integer_dot_product;
+
+override WORKGROUP_SIZE: u32 = 32u;
 
 const NORM: bool = true; // @param
 
@@ -13,7 +15,6 @@ const SMALLEST: f32 = 1e-30;
 
 struct Params {
   width: u32,
-  epsilon: f32,
 }
 
 @group(0) @binding(0) var<storage, read_write> limbs: array<vec4<u32>>; // [width / 32, 5]
@@ -21,13 +22,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [width / 4]; x without NORM
 @group(0) @binding(3) var<uniform> params: Params;
 
-fn write_group(group: u32, factor: f32) {
+fn write_group(group: u32) {
   var values: array<vec4<f32>, 8>;
   var largest_of = vec4<f32>();
+  var squares = 0.0;
   for (var i = 0u; i < 8u; i++) {
     var value = x[group * 8u + i];
     if (NORM) {
-      value *= factor * weight[group * 8u + i];
+      squares += dot(value, value);
+      value *= weight[group * 8u + i];
     }
     values[i] = value;
     largest_of = max(largest_of, abs(value));
@@ -59,23 +62,22 @@ fn write_group(group: u32, factor: f32) {
   limbs[group * 5u + 2u] = low_even;
   limbs[group * 5u + 3u] = low_odd;
   let total = 8 * (sum.x + sum.y + sum.z + sum.w);
-  limbs[group * 5u + 4u] = vec4<u32>(bitcast<u32>(scale), bitcast<u32>(total), 0u, 0u);
+  limbs[group * 5u + 4u] =
+    vec4<u32>(bitcast<u32>(scale), bitcast<u32>(total), bitcast<u32>(squares), 0u);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn main(@builtin(local_invocation_index) lane: u32) {
-  let groups = params.width / 32u;
-  var factor = 1.0;
-  if (NORM) {
-    var squares = 0.0;
-    for (var quad = lane; quad < groups * 8u; quad += WORKGROUP_SIZE) {
-      let value = x[quad];
-      squares += dot(value, value);
-    }
-    let mean = workgroup_sum(squares, lane) / f32(params.width);
-    factor = inverseSqrt(mean + params.epsilon);
-  }
-  for (var group = lane; group < groups; group += WORKGROUP_SIZE) {
-    write_group(group, factor);
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = workgroup_id.x * WORKGROUP_SIZE + lane;
+  for (
+    var group = first;
+    group < params.width / 32u;
+    group += num_workgroups.x * WORKGROUP_SIZE
+  ) {
+    write_group(group);
   }
 }
