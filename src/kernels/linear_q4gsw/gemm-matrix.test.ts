@@ -76,8 +76,8 @@ describe("linear_q4gsw on subgroup matrices", () => {
     expect(dispatched(1)).toEqual([["linear_q4gsw_gemm_tiled_32", 256, 64]]);
     expect(dispatched(32)).toEqual([["linear_q4gsw_gemm_tiled_32", 256, 64]]);
     expect(dispatched(33)).toEqual([[`${label}_64`, 128, 128]]);
-    expect(dispatched(256)).toEqual([[`${label}_64`, 512, 128]]);
-    expect(dispatched(257)).toEqual([[`${label}_128`, 192, 256]]);
+    expect(dispatched(128)).toEqual([[`${label}_64`, 256, 128]]);
+    expect(dispatched(129)).toEqual([[`${label}_128`, 128, 256]]);
     expect(dispatched(512)).toEqual([[`${label}_128`, 256, 256]]);
     expect(dispatched(512, { N: 2048 })).toEqual([[`${label}_64`, 256, 128]]);
   });
