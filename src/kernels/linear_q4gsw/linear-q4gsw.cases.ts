@@ -117,7 +117,7 @@ const toleranceFor = (K: number): Tolerance =>
 
 /**
  * With weights rounded to f16: each product is off by up to 2⁻¹¹ of its size, and by as much again
- * where the scale is f32. For the outputs of these cases, 0.26 at most in the mean square, that makes
+ * where the scale is f32. For the outputs of these cases, 0.26 at most (root mean square), that makes
  * a standard deviation of 8e-5; a hundred thousand of them stay within five.
  */
 const toleranceF16 = (K: number): Tolerance =>
