@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { workgroupSize } from "./workgroup-size.ts";
@@ -25,10 +25,17 @@ describe("workgroupSize", () => {
   test("can tell it of every stored kernel", () => {
     const folder = fileURLToPath(new URL("../kernels", import.meta.url));
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
-    const sources = files
+    const shaders = files
       .filter((name) => name.endsWith(".wgsl"))
-      .map((name) => readFileSync(join(folder, name), "utf8"))
-      .filter((source) => source.includes("@compute"));
+      .map((name) => ({ name, source: readFileSync(join(folder, name), "utf8") }));
+    const isEntry = ({ source }: { readonly source: string }) => source.includes("@compute");
+    // A kernel's constants may be declared in a helper beside it.
+    const sources = shaders.filter(isEntry).map(({ name, source }) => {
+      const beside = shaders.filter(
+        (other) => !isEntry(other) && dirname(other.name) === dirname(name),
+      );
+      return [source, ...beside.map((helper) => helper.source)].join("\n");
+    });
     expect(sources.length).toBeGreaterThan(30);
     for (const source of sources)
       expect(workgroupSize(kernel(source, { WORKGROUP_SIZE: 64 }))[0]).toBeGreaterThan(0);
