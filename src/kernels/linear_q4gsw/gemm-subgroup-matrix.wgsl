@@ -5,6 +5,8 @@ enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
+const TILE: u32 = 128u; // @param 128 | 64
+const LANES: u32 = 2u * TILE;
 const SUBGROUP_SIZE: u32 = 32u;
 const SIDE: u32 = 16u; // of a matrix
 const SIDE_QUADS: u32 = SIDE / 4u;

@@ -1,17 +1,15 @@
 // Brings a tile of x and one of dequantised weights into workgroup memory as f16, 32 k at a time, for
 // kernels that multiply in half precision. Eight k lie in one vector, as four pairs k and k + 4: the
 // order in which a word's nibbles come out in pairs. Both operands have it, so sums over k do not
-// notice. Each of the 2 · TILE lanes brings two vectors of each. With operands.wgsl; needs K to be a
-// multiple of 32 and the group size one of 8.
+// notice. Each of the kernel's 2 · TILE lanes brings two vectors of each; the kernel declares TILE. With
+// operands.wgsl; needs K to be a multiple of 32 and the group size one of 8.
 
-const TILE: u32 = 128u; // @param rows of x, and outputs
 const BUFFERS: u32 = 1u; // @param 2 where both fit: the next tiles are written while these are read
 const WORDS_PER_GROUP: u32 = 4u; // @param
 
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>; // [M, K / 4]
 @group(0) @binding(5) var<storage, read> weight: array<u32>; // [N, K / 8]
 
-const LANES: u32 = 2u * TILE;
 const STEP_OCTETS: u32 = 4u;
 // One more than needed, so that neighbouring rows lie in different banks.
 const ROW: u32 = STEP_OCTETS + 1u;
