@@ -41,7 +41,13 @@ async function gpuProjects() {
   }
   const browser = {
     extends: true as const,
-    test: { name: "browser", include: ["tests/browser/**/*.test.ts"], testTimeout: 900_000 },
+    test: {
+      name: "browser",
+      include: ["tests/browser/**/*.test.ts"],
+      testTimeout: 900_000,
+      // A browser computes on every core.
+      fileParallelism: false,
+    },
   };
   const lavapipes = existsSync(lavapipe) ? [4, 8, 16].map(lavapipeAdapter) : [];
   return [browser, adapter("swiftshader", {}), ...lavapipes];

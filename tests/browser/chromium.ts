@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
+import { unpackChromium } from "../../src/platform/node/packaged-chromium.ts";
 
 /** Where Debian installs it. */
 const SYSTEM_CHROMIUM = "/usr/bin/chromium";
@@ -20,16 +22,35 @@ const ARGUMENTS = [
   "--no-first-run",
 ];
 
-/** The browser named by `CHROMIUM`, else the system's, else the one from npm. */
-async function executable(): Promise<string> {
+interface Installation {
+  readonly executablePath: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The browser named by `CHROMIUM`, else the system's, else the one from npm with its libraries. */
+async function findChromium(): Promise<Installation> {
   const named = process.env["CHROMIUM"];
-  if (named !== undefined && named !== "") return named;
-  if (existsSync(SYSTEM_CHROMIUM)) return SYSTEM_CHROMIUM;
-  const { default: packaged } = await import("@sparticuz/chromium");
-  return packaged.executablePath();
+  if (named !== undefined && named !== "") return { executablePath: named, env: {} };
+  if (existsSync(SYSTEM_CHROMIUM)) return { executablePath: SYSTEM_CHROMIUM, env: {} };
+  const folder = await unpackChromium("chromium", [
+    "chromium.br",
+    "swiftshader.tar.br",
+    "al2023.tar.br",
+    "fonts.tar.br",
+  ]);
+  return {
+    executablePath: join(folder, "chromium"),
+    env: { LD_LIBRARY_PATH: `${join(folder, "lib")}:${folder}` },
+  };
 }
 
 /** Starts Chromium with WebGPU. Fails where there is none. */
 export async function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: await executable(), args: ARGUMENTS });
+  const { executablePath, env } = await findChromium();
+  const inherited = Object.entries(process.env).filter(([, value]) => value !== undefined);
+  return chromium.launch({
+    executablePath,
+    args: ARGUMENTS,
+    env: { ...(Object.fromEntries(inherited) as Record<string, string>), ...env },
+  });
 }
