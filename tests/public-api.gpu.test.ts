@@ -6,7 +6,8 @@ import { FormatError, RequestError, Tetrad } from "../src/node.ts";
 import type { TypedTensor } from "../src/node.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const floats = async (name: string) => new Float32Array((await readFile(path(name))).buffer.slice(0));
+const floats = async (name: string) =>
+  new Float32Array((await readFile(path(name))).buffer.slice(0));
 
 /** What only the public classes do; what they are made of has tests of its own. */
 describe("Tetrad", () => {

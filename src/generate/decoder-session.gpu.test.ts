@@ -78,9 +78,9 @@ describe("DecoderSession", () => {
     await expect(run()).rejects.toThrow("enough");
     expect(seen).toEqual(expected.slice(0, 3));
     expect(await collect(session)).toEqual(expected);
-    await expect(collect(session, { signal: AbortSignal.abort(new Error("at once")) })).rejects.toThrow(
-      "at once",
-    );
+    await expect(
+      collect(session, { signal: AbortSignal.abort(new Error("at once")) }),
+    ).rejects.toThrow("at once");
     expect(await collect(session)).toEqual(expected);
   });
 

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { RequestError } from "../errors.ts";
-import { maxOf, rootsOf, substituteInt, symIntExpression, symIntRoot, SymIntValues } from "./symint.ts";
+import {
+  maxOf,
+  rootsOf,
+  substituteInt,
+  symIntExpression,
+  symIntRoot,
+  SymIntValues,
+} from "./symint.ts";
 
 const any = (name: string) => symIntRoot(name, -(2 ** 31), 2 ** 31 - 1);
 
@@ -31,7 +38,11 @@ describe("SymIntValues", () => {
   test("says whether a value changed", () => {
     const root = any("n");
     const values = new SymIntValues();
-    expect([values.set(root, 3), values.set(root, 3), values.set(root, 8)]).toEqual([true, false, true]);
+    expect([values.set(root, 3), values.set(root, 3), values.set(root, 8)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   test("evaluates chains; floordiv rounds down; division by zero and overflow throw", () => {
