@@ -37,7 +37,7 @@ export function stridedParams(
     const inner = sizes.length - 1;
     const continues =
       inner >= 0 &&
-      names.every((name) => merged[name]![inner]! * sizes[inner]! === strides[name]![d]);
+      names.every((name) => strides[name]![d] === merged[name]![inner]! * sizes[inner]!);
     if (continues) {
       sizes[inner] = sizes[inner]! * size;
     } else {
