@@ -2,108 +2,36 @@
  * Writes a GGUF of a known model's shapes with random Q4_0 weights: for measuring loads and speed
  * without anybody's weights.
  *
- *   node random-gguf.js SHAPE FILE     (SHAPE: llama-3.2-1b, llama-3.1-8b, qwen3-0.6b)
+ *   node random-gguf.js SHAPE FILE
  */
 import { open } from "node:fs/promises";
 import process from "node:process";
+import { modelShape, SHAPE_NAMES, weightShapes } from "../src/bench/shapes.ts";
+import type { ModelShape } from "../src/bench/shapes.ts";
 import { f32, list, text, u32, writeGguf } from "../tests/support/gguf-writer.ts";
 import type { MetadataValue, TensorToWrite } from "../tests/support/gguf-writer.ts";
-
-interface Shape {
-  readonly architecture: "llama" | "qwen3";
-  readonly layers: number;
-  readonly hidden: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headSize: number;
-  readonly feedForward: number;
-  readonly vocabulary: number;
-  readonly context: number;
-  readonly theta: number;
-  readonly tied: boolean;
-}
-
-const SHAPES: Readonly<Record<string, Shape>> = {
-  "llama-3.2-1b": {
-    architecture: "llama",
-    layers: 16,
-    hidden: 2048,
-    heads: 32,
-    kvHeads: 8,
-    headSize: 64,
-    feedForward: 8192,
-    vocabulary: 128_256,
-    context: 131_072,
-    theta: 500_000,
-    tied: true,
-  },
-  "llama-3.1-8b": {
-    architecture: "llama",
-    layers: 32,
-    hidden: 4096,
-    heads: 32,
-    kvHeads: 8,
-    headSize: 128,
-    feedForward: 14_336,
-    vocabulary: 128_256,
-    context: 131_072,
-    theta: 500_000,
-    tied: false,
-  },
-  "qwen3-0.6b": {
-    architecture: "qwen3",
-    layers: 28,
-    hidden: 1024,
-    heads: 16,
-    kvHeads: 8,
-    headSize: 128,
-    feedForward: 3072,
-    vocabulary: 151_936,
-    context: 40_960,
-    theta: 1_000_000,
-    tied: true,
-  },
-};
 
 /** Blocks made at a time: some 9 MB. */
 const PIECE_BLOCKS = 2 ** 19;
 const BLOCK_WORDS = 9;
 
-function tensorsOf(shape: Shape): TensorToWrite[] {
-  const { layers, hidden, heads, kvHeads, headSize, feedForward, vocabulary } = shape;
+function tensorsOf(shape: ModelShape): TensorToWrite[] {
   const random = new RandomBlocks();
-  const matrix = (name: string, rows: number, columns: number): TensorToWrite => ({
-    name: `${name}.weight`,
-    type: "Q4_0",
-    dims: [rows, columns],
-    data: () => random.pieces((rows * columns) / 32, columns),
-  });
-  const vector = (name: string, length: number): TensorToWrite => ({
-    name: `${name}.weight`,
-    type: "F32",
-    dims: [length],
-    data: new Uint8Array(new Float32Array(length).fill(1).buffer),
-  });
-  const tensors = [matrix("token_embd", vocabulary, hidden), vector("output_norm", hidden)];
-  if (!shape.tied) tensors.push(matrix("output", vocabulary, hidden));
-  for (let layer = 0; layer < layers; layer++) {
-    const name = (part: string) => `blk.${layer}.${part}`;
-    tensors.push(
-      vector(name("attn_norm"), hidden),
-      vector(name("ffn_norm"), hidden),
-      matrix(name("attn_q"), heads * headSize, hidden),
-      matrix(name("attn_k"), kvHeads * headSize, hidden),
-      matrix(name("attn_v"), kvHeads * headSize, hidden),
-      matrix(name("attn_output"), hidden, heads * headSize),
-      matrix(name("ffn_gate"), feedForward, hidden),
-      matrix(name("ffn_up"), feedForward, hidden),
-      matrix(name("ffn_down"), hidden, feedForward),
-    );
-    if (shape.architecture === "qwen3") {
-      tensors.push(vector(name("attn_q_norm"), headSize), vector(name("attn_k_norm"), headSize));
-    }
-  }
-  return tensors;
+  return weightShapes(shape).map(({ name, rows, columns }) =>
+    columns === undefined
+      ? {
+          name,
+          type: "F32",
+          dims: [rows],
+          data: new Uint8Array(new Float32Array(rows).fill(1).buffer),
+        }
+      : {
+          name,
+          type: "Q4_0",
+          dims: [rows, columns],
+          data: () => random.pieces((rows * columns) / 32, columns),
+        },
+  );
 }
 
 /** A byte-level vocabulary: 256 byte tokens, then placeholders nobody's text produces. */
@@ -117,18 +45,18 @@ function vocabularyOf(size: number): string[] {
   return Array.from({ length: size }, (_, id) => bytes[id] ?? `<filler ${id}>`);
 }
 
-function metadataOf(name: string, shape: Shape): Readonly<Record<string, MetadataValue>> {
-  const { architecture } = shape;
+function metadataOf(shape: ModelShape): Readonly<Record<string, MetadataValue>> {
+  const { name, architecture, hyperparameters: h } = shape;
   const sizes = {
-    block_count: shape.layers,
-    embedding_length: shape.hidden,
-    "attention.head_count": shape.heads,
-    "attention.head_count_kv": shape.kvHeads,
-    "attention.key_length": shape.headSize,
-    "attention.value_length": shape.headSize,
-    "rope.dimension_count": shape.headSize,
-    feed_forward_length: shape.feedForward,
-    context_length: shape.context,
+    block_count: h.layers,
+    embedding_length: h.hiddenSize,
+    "attention.head_count": h.heads,
+    "attention.head_count_kv": h.kvHeads,
+    "attention.key_length": h.headSize,
+    "attention.value_length": h.headSize,
+    "rope.dimension_count": h.ropeSize,
+    feed_forward_length: h.feedForwardSize,
+    context_length: h.contextLength,
   };
   return {
     "general.architecture": text(architecture),
@@ -136,11 +64,11 @@ function metadataOf(name: string, shape: Shape): Readonly<Record<string, Metadat
     ...Object.fromEntries(
       Object.entries(sizes).map(([key, value]) => [`${architecture}.${key}`, u32(value)]),
     ),
-    [`${architecture}.rope.freq_base`]: f32(shape.theta),
-    [`${architecture}.attention.layer_norm_rms_epsilon`]: f32(1e-5),
+    [`${architecture}.rope.freq_base`]: f32(h.ropeTheta),
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: f32(h.normEpsilon),
     "tokenizer.ggml.model": text("gpt2"),
     "tokenizer.ggml.pre": text("llama-bpe"),
-    "tokenizer.ggml.tokens": list("string", vocabularyOf(shape.vocabulary)),
+    "tokenizer.ggml.tokens": list("string", vocabularyOf(h.vocabularySize)),
     "tokenizer.ggml.merges": list("string", []),
   };
 }
@@ -174,13 +102,10 @@ class RandomBlocks {
 
 /** Writes the file; a few megabytes at a time. */
 export async function writeRandomGguf(shapeName: string, file: string): Promise<void> {
-  const shape = SHAPES[shapeName];
-  if (shape === undefined) {
-    throw new Error(`shape "${shapeName}" is not known; known: ${Object.keys(SHAPES).join(", ")}`);
-  }
+  const shape = modelShape(shapeName);
   const handle = await open(file, "w");
   try {
-    const model = { metadata: metadataOf(shapeName, shape), tensors: tensorsOf(shape) };
+    const model = { metadata: metadataOf(shape), tensors: tensorsOf(shape) };
     await writeGguf(model, async (bytes) => void (await handle.write(bytes)));
   } finally {
     await handle.close();
@@ -190,7 +115,7 @@ export async function writeRandomGguf(shapeName: string, file: string): Promise<
 const [, script = "", shapeName, file] = process.argv;
 if (script.includes("random-gguf")) {
   if (shapeName === undefined || file === undefined) {
-    console.error(`usage: random-gguf SHAPE FILE; shapes: ${Object.keys(SHAPES).join(", ")}`);
+    console.error(`usage: random-gguf SHAPE FILE; shapes: ${SHAPE_NAMES.join(", ")}`);
     process.exitCode = 2;
   } else {
     await writeRandomGguf(shapeName, file);

@@ -20,6 +20,7 @@ export { DeviceError, FormatError, RequestError, TetradError, UnsupportedError }
 export type { DeviceErrorReason, TetradErrorCode } from "./errors.ts";
 export type { Capabilities } from "./gpu/capabilities.ts";
 export type { DispatchRecord } from "./gpu/query-pool.ts";
+export type { ArithmeticUnit, Work } from "./gpu/work.ts";
 export { Model } from "./model.ts";
 export { profileBars } from "./profile/bar-chart.ts";
 export { profileTrace } from "./profile/chrome-trace.ts";

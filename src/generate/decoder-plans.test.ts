@@ -1,34 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { shapeCheckpoint } from "../../tests/support/shape-checkpoint.ts";
-import type { Capabilities } from "../gpu/capabilities.ts";
+import { GPU } from "../../tests/support/gpu-record.ts";
+import { randomCheckpoint } from "../bench/random-checkpoint.ts";
+import { modelShape } from "../bench/shapes.ts";
 import { maxByteLength, specializeGraph } from "../graph/ir.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
+import { SymIntValues } from "../graph/symint.ts";
 import { buildModel } from "../models/index.ts";
 import { planDecoder } from "./decoder-plans.ts";
-
-/** A discrete GPU's record, as data: plans need no device. */
-const GPU: Capabilities = {
-  f16: true,
-  subgroups: { minSize: 32, maxSize: 32 },
-  integerDot: true,
-  subgroupMatrices: [],
-  timestamps: true,
-  software: false,
-  limits: {
-    maxBufferSize: 2 ** 32,
-    maxStorageBufferBindingSize: 2 ** 31,
-    maxStorageBuffersPerShaderStage: 10,
-    maxComputeWorkgroupStorageSize: 32_768,
-    maxComputeInvocationsPerWorkgroup: 1024,
-    maxComputeWorkgroupSizeX: 1024,
-    maxComputeWorkgroupSizeY: 1024,
-    maxComputeWorkgroupsPerDimension: 65_535,
-    minStorageBufferOffsetAlignment: 256,
-    minUniformBufferOffsetAlignment: 256,
-  },
-  adapter: { vendor: "", architecture: "", device: "", description: "" },
-};
 
 const bytesOfConstants = ({ constants }: Plan): number =>
   constants.reduce((sum, tensor) => sum + maxByteLength(tensor), 0);
@@ -45,7 +24,7 @@ const EXPECTED = {
 
 describe("a decoded token", () => {
   test.each(Object.entries(EXPECTED))("%s", async (shape, expected) => {
-    const checkpoint = shapeCheckpoint(shape as keyof typeof EXPECTED);
+    const checkpoint = randomCheckpoint(modelShape(shape));
     const decoder = await buildModel(checkpoint, {
       contextLength: 512,
       maxSequenceLength: 512,
@@ -70,6 +49,28 @@ describe("a decoded token", () => {
     );
     expect(bytesOfConstants(step.greedy)).toBeGreaterThan(0.99 * weights);
     expect(bytesOfConstants(step.greedy)).toBeLessThan(1.01 * weights + 2 ** 20);
+
+    // Nor is anything else of size moved: a token's dispatches together touch the weights, all but
+    // the embedding's other rows, the caches up to the position, and less than a hundredth more.
+    const { layers, kvHeads, headSize, vocabularySize, hiddenSize } = checkpoint.hyperparameters;
+    const position = 300;
+    const values = new SymIntValues();
+    values.set(decoder.position, position);
+    const work = step.greedy.dispatches.map((dispatch) => dispatch.work(values));
+    const bytes = work.reduce((sum, dispatch) => sum + dispatch.bytes, 0);
+    const caches = 2 * 2 * layers * kvHeads * headSize * (position + 1);
+    const embedding = checkpoint.tensors.has("output.weight")
+      ? vocabularySize * (hiddenSize / 2 + hiddenSize / 16)
+      : 0;
+    const least = weights - embedding + caches;
+    expect(bytes).toBeGreaterThan(least);
+    expect(bytes).toBeLessThan(1.01 * least + 2 ** 19);
+    // Two operations a weight, four an element of the queries and a position.
+    const { heads } = checkpoint.hyperparameters;
+    const parameters = (weights - embedding) / (18 / 32);
+    const operations = work.reduce((sum, dispatch) => sum + dispatch.operations, 0);
+    const attention = 4 * layers * heads * headSize * (position + 1);
+    expect(operations / (2 * parameters + attention)).toBeCloseTo(1, 2);
 
     // Chunks before a prompt's last one never reach the output projection.
     expect(fill.dispatches.length).toBeLessThan(prompt.greedy.dispatches.length);

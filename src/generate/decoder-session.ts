@@ -274,7 +274,7 @@ export class DecoderSession {
     this.#gpu.assertUsable();
     executor.update(this.#values);
     const encoder = this.#gpu.device.createCommandEncoder({ label: executor.plan.name });
-    const times = this.#profiler?.encode(encoder, executor);
+    const times = this.#profiler?.encode(encoder, executor, this.#values);
     if (times === undefined) {
       const pass = encoder.beginComputePass({ label: executor.plan.name });
       executor.encode(pass);

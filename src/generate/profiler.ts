@@ -2,6 +2,7 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { DispatchClock, QueryPool } from "../gpu/query-pool.ts";
 import type { TimedDispatch, TimestampReadback } from "../gpu/query-pool.ts";
 import type { Executor } from "../graph/executor.ts";
+import type { SymIntValues } from "../graph/symint.ts";
 import type { ProfiledRun } from "../profile/profile.ts";
 
 /** What a submit computes. */
@@ -18,8 +19,8 @@ export class Profiler {
   }
 
   /** Encodes the executor's dispatches with timestamps. */
-  encode(encoder: GPUCommandEncoder, executor: Executor): TimestampReadback {
-    executor.encodeTimed(encoder, this.#pool);
+  encode(encoder: GPUCommandEncoder, executor: Executor, values: SymIntValues): TimestampReadback {
+    executor.encodeTimed(encoder, this.#pool, values);
     return this.#pool.resolve(encoder);
   }
 

@@ -1,5 +1,6 @@
 import { assemble, parseBindings, parseParams, specialize } from "./wgsl.ts";
 import type { BindingDeclaration, KernelConstants, ParamDeclaration } from "./wgsl.ts";
+import type { StatedWork } from "./work.ts";
 
 /** A compute shader, specialised: everything a pipeline is compiled from, and what it binds. */
 export interface Kernel {
@@ -48,6 +49,8 @@ export interface DispatchTemplate<Live> {
   readonly bind: Readonly<Record<string, string>>;
   readonly params: (live: Live) => Readonly<Record<string, number>>;
   readonly grid: (live: Live) => Grid;
+  /** For measurements. Absent: each operand is touched whole, and arithmetic does not matter. */
+  readonly work?: (live: Live) => StatedWork;
 }
 
 /**

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { DispatchClock } from "./query-pool.ts";
 import type { TimedDispatch } from "./query-pool.ts";
+import { NO_WORK } from "./work.ts";
 
 const timed = (begin: number, end: number, offset = 0n): TimedDispatch => ({
   kernel: "k",
   grid: [1, 1, 1],
   workgroup: [64, 1, 1],
+  work: NO_WORK,
   begin: BigInt(begin) + offset,
   end: BigInt(end) + offset,
 });

@@ -2,6 +2,8 @@ import { RequestError } from "../errors.ts";
 import type { GpuDevice } from "./device.ts";
 import type { Grid, Kernel } from "./kernel.ts";
 import { ReadbackRing } from "./readback-ring.ts";
+import { NO_WORK } from "./work.ts";
+import type { Work } from "./work.ts";
 import { workgroupSize } from "./workgroup-size.ts";
 
 /** What one dispatch was and how long it took. Times are nanoseconds of the GPU's clock. */
@@ -14,6 +16,8 @@ export interface DispatchRecord {
   readonly grid: Grid;
   /** Invocations of a workgroup along x, y and z. */
   readonly workgroup: Grid;
+  /** What there was to do at the least. */
+  readonly work: Work;
   /** As the driver wrote it; 0 is the first timestamp of all. May lie before the previous end. */
   readonly startNs: number;
   readonly endNs: number;
@@ -26,6 +30,7 @@ export interface TimedDispatch {
   readonly kernel: string;
   readonly grid: Grid;
   readonly workgroup: Grid;
+  readonly work: Work;
   readonly begin: bigint;
   readonly end: bigint;
 }
@@ -42,15 +47,13 @@ export class DispatchClock {
 
   /** Records of the dispatches that ran next. */
   measure(dispatches: readonly TimedDispatch[]): DispatchRecord[] {
-    return dispatches.map(({ kernel, grid, workgroup, begin, end }) => {
+    return dispatches.map(({ begin, end, ...dispatch }) => {
       this.#origin ??= begin;
       const from = begin > this.#latestEnd ? begin : this.#latestEnd;
       if (end > this.#latestEnd) this.#latestEnd = end;
       return {
         index: this.#count++,
-        kernel,
-        grid,
-        workgroup,
+        ...dispatch,
         startNs: Number(begin - this.#origin),
         endNs: Number(end - this.#origin),
         durationNs: end > from ? Number(end - from) : 0,
@@ -107,7 +110,7 @@ export class QueryPool {
   }
 
   /** The timestamps of the next dispatch's pass. Throws `RequestError` past the capacity. */
-  bracket(kernel: Kernel, grid: Grid): GPUComputePassTimestampWrites {
+  bracket(kernel: Kernel, grid: Grid, work: Work = NO_WORK): GPUComputePassTimestampWrites {
     const index = this.#dispatches.length;
     if (index >= this.capacity) {
       throw new RequestError(
@@ -115,7 +118,7 @@ export class QueryPool {
           `the query pool "${this.#label}" holds ${this.capacity}`,
       );
     }
-    this.#dispatches.push({ kernel: kernel.label, grid, workgroup: workgroupSize(kernel) });
+    this.#dispatches.push({ kernel: kernel.label, grid, workgroup: workgroupSize(kernel), work });
     const query = index * QUERIES_PER_DISPATCH;
     return {
       querySet: this.#sets[Math.floor(query / MAX_QUERIES_PER_SET)]!,

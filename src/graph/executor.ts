@@ -156,13 +156,16 @@ export class Executor {
     });
   }
 
-  /** As {@link encode}, but each dispatch in a pass of its own that writes timestamps to `pool`. */
-  encodeTimed(encoder: GPUCommandEncoder, pool: QueryPool): void {
+  /**
+   * As {@link encode}, but each dispatch in a pass of its own that writes timestamps to `pool`.
+   * `values` are those of the last {@link update}.
+   */
+  encodeTimed(encoder: GPUCommandEncoder, pool: QueryPool, values: SymIntValues): void {
     for (const { planned, compiled, bindGroup, grid } of this.#dispatches) {
       if (isEmpty(grid)) continue;
       const pass = encoder.beginComputePass({
         label: planned.label,
-        timestampWrites: pool.bracket(planned.kernel, grid),
+        timestampWrites: pool.bracket(planned.kernel, grid, planned.work(values)),
       });
       pass.setPipeline(compiled.pipeline);
       pass.setBindGroup(0, bindGroup);

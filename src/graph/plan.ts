@@ -1,6 +1,7 @@
 import { DeviceError } from "../errors.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import type { Grid, Kernel } from "../gpu/kernel.ts";
+import type { Work } from "../gpu/work.ts";
 import { DTYPE_BYTES, maxByteLength } from "./ir.ts";
 import type { Graph, Tensor } from "./ir.ts";
 import { liveNodes } from "./live-nodes.ts";
@@ -10,6 +11,7 @@ import { lookUpOp } from "./ops/index.ts";
 import type { Call, Operand, Shard } from "./ops/op.ts";
 import { shardRows } from "./sharding.ts";
 import type { IntLike, SymIntValues } from "./symint.ts";
+import { workOf } from "./work.ts";
 
 /** What a binding refers to. The executor turns these into GPU buffers. */
 export type BufferReference =
@@ -36,6 +38,8 @@ export interface PlannedDispatch {
   readonly live: (values: SymIntValues) => unknown;
   readonly params: (live: unknown) => Readonly<Record<string, number>>;
   readonly grid: (live: unknown) => Grid;
+  /** What there is to do at the least, at the live sizes. */
+  readonly work: (values: SymIntValues) => Work;
 }
 
 /** A graph made ready for a device: dispatches in order, and the memory they share. */
@@ -170,6 +174,7 @@ export function planGraph(graph: Graph, capabilities: Capabilities): Plan {
       live: call.live,
       params: template.params,
       grid: template.grid,
+      work: (values) => workOf(template, call, values, capabilities),
     }));
   });
   checkSizes(own, memory.slotBytes, capabilities);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DispatchRecord } from "../gpu/query-pool.ts";
+import { NO_WORK } from "../gpu/work.ts";
 import { profileBars } from "./bar-chart.ts";
 import { profileTrace } from "./chrome-trace.ts";
 import { summarizeKernels } from "./profile.ts";
@@ -18,6 +19,7 @@ const record = (
   kernel,
   grid: [4, 2, 1],
   workgroup: [64, 1, 1],
+  work: NO_WORK,
   startNs,
   endNs,
   durationNs,

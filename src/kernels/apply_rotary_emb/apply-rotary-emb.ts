@@ -94,6 +94,7 @@ export function applyRotaryEmb(
           table_width: tableWidth,
         }),
         grid: ({ S }) => elementwiseGrid(pairs(S), WORKGROUP_SIZE, capabilities),
+        work: ({ S }) => ({ bytes: { cos: 4 * S * tableWidth, sin: 4 * S * tableWidth } }),
       },
     ],
   };

@@ -56,6 +56,12 @@ export function embeddingQ4gsw(
           first_row: firstRow,
         }),
         grid: ({ count }) => elementwiseGrid(count * embeddingSize, WORKGROUP_SIZE, capabilities),
+        work: ({ count }) => ({
+          bytes: {
+            weight: (count * embeddingSize) / 2,
+            scales: ((count * embeddingSize) / groupSize) * (shape.scaleType === "f16" ? 2 : 4),
+          },
+        }),
       },
     ],
   };

@@ -41,9 +41,14 @@ export function linearDq8caQ4gsw(
     bind: { out: "x_requantized", x: "x", x_scale: "x_scale", x_zero_point: "x_zero_point" },
     params: ({ M }) => ({ M, K }),
     grid: ({ M }) => elementwiseGrid(M * K, ELEMENTWISE_WORKGROUP_SIZE, capabilities),
+    work: ({ M }) => ({ bytes: { x_requantized: 4 * M * K } }),
   };
   const product = linear.dispatches.map((dispatch) => ({
     ...dispatch,
+    work: (live: Live) => {
+      const { bytes, ...work } = dispatch.work?.(live) ?? {};
+      return { ...work, bytes: { ...bytes, x_requantized: 4 * live.M * K } };
+    },
     bind: Object.fromEntries(
       Object.entries(dispatch.bind).map(([name, operand]) => [
         name,

@@ -8,6 +8,7 @@ import {
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Grid, Kernel, Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
+import { productWork } from "../../gpu/work.ts";
 import q4Scales from "../shared/q4-scales.wgsl";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
@@ -273,6 +274,11 @@ function route(
     },
     params: ({ M }) => ({ M, N, K, out_stride: outStride, out_offset: outOffset }),
     grid,
+    // Of a whole result a shard touches its columns.
+    work: ({ M }) => ({
+      ...productWork(M, N, K),
+      bytes: { out: 4 * M * N, bias: 4 * N, residual: 4 * M * N },
+    }),
   };
   return { name, scratch: {}, dispatches: [dispatch] };
 }

@@ -2,6 +2,7 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { divideCeil, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { Route } from "../../gpu/kernel.ts";
+import { productWork } from "../../gpu/work.ts";
 import workgroupSum from "../shared/workgroup-sum.wgsl";
 import rowsSource from "./matmul-rows.wgsl";
 import source from "./matmul.wgsl";
@@ -59,6 +60,7 @@ export function matmul(shape: MatmulShape, capabilities: Capabilities): Route<Ma
           bind,
           params: ({ M }) => ({ ...fixed, M }),
           grid: ({ M }) => foldWorkgroupCount(M * N, capabilities),
+          work: ({ M }) => productWork(M, N, K),
         },
       ],
     };
@@ -83,6 +85,7 @@ export function matmul(shape: MatmulShape, capabilities: Capabilities): Route<Ma
         }),
         grid: ({ M, batch = 1 }) =>
           foldWorkgroupCount(divideCeil(M, TILE) * divideCeil(N, TILE) * batch, capabilities),
+        work: ({ M, batch = 1 }) => productWork(batch * M, N, K),
       },
     ],
   };

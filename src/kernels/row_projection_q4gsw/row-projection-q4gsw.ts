@@ -7,6 +7,8 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { clampWorkgroupCount, divideCeil } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
+import { productWork } from "../../gpu/work.ts";
+import type { StatedWork } from "../../gpu/work.ts";
 import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
 import { rmsNorm } from "../rms_norm/rms-norm.ts";
@@ -56,14 +58,23 @@ function renamed<T>(
   live: T,
   names: Readonly<Record<string, string>>,
 ): DispatchTemplate<Live>[] {
-  return route.dispatches.map(({ kernel, bind, params, grid }) => ({
+  return route.dispatches.map(({ kernel, bind, params, grid, work }) => ({
     kernel,
     bind: Object.fromEntries(
       Object.entries(bind).map(([binding, operand]) => [binding, names[operand] ?? operand]),
     ),
     params: () => params(live),
     grid: () => grid(live),
+    work: () => renamedWork(work?.(live) ?? {}, names),
   }));
+}
+
+function renamedWork(
+  { bytes = {}, ...work }: StatedWork,
+  names: Readonly<Record<string, string>>,
+): StatedWork {
+  const renamed = Object.entries(bytes).map(([name, count]) => [names[name] ?? name, count]);
+  return { ...work, bytes: Object.fromEntries(renamed) as Record<string, number> };
 }
 
 /** How the kernels see x: which operand or scratch buffer it is, and what fills that. */
@@ -133,6 +144,7 @@ interface Projection {
   readonly items: number;
   readonly bind: Readonly<Record<string, string>>;
   readonly params: Readonly<Record<string, number>>;
+  readonly work: StatedWork;
 }
 
 /** What fills the input, then one dispatch over all matrices. */
@@ -165,6 +177,7 @@ function fused(
         bind: { x: input.operand, ...projection.bind },
         params: () => ({ K, epsilon: norm?.epsilon ?? 0, ...projection.params }),
         grid: () => [clampWorkgroupCount(projection.items, capabilities), 1, 1],
+        work: () => projection.work,
       },
     ],
   };
@@ -194,7 +207,7 @@ export interface NormLinearShape extends RowProjectionShape {
  * words and scales [N, K / groupSize] as `linear_q4gsw` has them, out f32 of outOffset + N elements.
  */
 export function normLinearQ4gsw(shape: NormLinearShape, capabilities: Capabilities): Route<Live> {
-  const { N, outOffset = 0 } = shape;
+  const { N, K, outOffset = 0 } = shape;
   if (isFused(shape, capabilities)) {
     const projection = {
       name: "linear",
@@ -202,6 +215,7 @@ export function normLinearQ4gsw(shape: NormLinearShape, capabilities: Capabiliti
       items: divideCeil(N, 4),
       bind: { out: "out", weight: "weight", scales: "scales" },
       params: { N, out_offset: outOffset },
+      work: { ...productWork(1, N, K), bytes: { out: 4 * N } },
     };
     return fused(shape, projection, capabilities);
   }
@@ -227,7 +241,7 @@ export interface SwigluShape extends RowProjectionShape {
  * f32 [N].
  */
 export function swigluQ4gsw(shape: SwigluShape, capabilities: Capabilities): Route<Live> {
-  const { N } = shape;
+  const { N, K } = shape;
   if (isFused(shape, capabilities)) {
     const operands = ["out", "gate", "gate_scales", "up", "up_scales"];
     const projection = {
@@ -236,6 +250,7 @@ export function swigluQ4gsw(shape: SwigluShape, capabilities: Capabilities): Rou
       items: divideCeil(N, 2),
       bind: Object.fromEntries(operands.map((name) => [name, name])),
       params: { N },
+      work: productWork(1, 2 * N, K),
     };
     return fused(shape, projection, capabilities);
   }
@@ -279,6 +294,7 @@ export function qkvQ4gsw(shape: QkvShape, capabilities: Capabilities): Route<Liv
       items: shape.rows.reduce((sum, rows) => sum + divideCeil(rows, 4), 0),
       bind: Object.fromEntries(operands.map((name) => [name, name])),
       params: { q_rows: qRows, k_rows: kRows, v_rows: vRows },
+      work: productWork(1, qRows + kRows + vRows, shape.K),
     };
     return fused(shape, projection, capabilities);
   }

@@ -75,6 +75,7 @@ function once(
     bind: { token: "token", input_pos: "input_pos", seen: "seen", history: "history", ...bind },
     params: ({ S }) => ({ ...layout, step: S, history_length: historyLength }),
     grid: () => [1, 1, 1],
+    work: () => ({ bytes: { seen: 4, history: 4 } }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { StatedWork } from "../../gpu/work.ts";
+
 /** What is fixed about a call of `sdpa_with_kv_cache`. */
 export interface SdpaShape {
   /** Query heads, Hq; a multiple of the key heads. */
@@ -23,4 +25,21 @@ export interface SdpaShape {
 export interface SdpaLive {
   readonly S: number;
   readonly position: number;
+}
+
+/** Bytes of `positions` rows of one cache. */
+export function cacheBytes({ kvHeads, headSize, cacheType }: SdpaShape, positions: number): number {
+  return positions * kvHeads * headSize * (cacheType === "f16" ? 2 : 4);
+}
+
+/** Scores and weighted sums of S query rows over the context up to each, read once. */
+export function attentionWork(shape: SdpaShape, { S, position }: SdpaLive): StatedWork {
+  const { heads, headSize } = shape;
+  const pairs = S * position + (S * (S + 1)) / 2;
+  const cache = cacheBytes(shape, position + S);
+  return {
+    operations: 4 * heads * headSize * pairs,
+    bytes: { k_cache: cache, v_cache: cache },
+    shape: `${heads} × ${headSize}`,
+  };
 }

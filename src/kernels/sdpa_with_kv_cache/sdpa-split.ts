@@ -7,6 +7,7 @@ import reduceSource from "./sdpa-reduce.wgsl";
 import splitSubgroupSource from "./sdpa-split-subgroup.wgsl";
 import splitWorkgroupSource from "./sdpa-split-workgroup.wgsl";
 import splitSource from "./sdpa-split.wgsl";
+import { attentionWork } from "./sdpa-shape.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
 
 /** Fewest positions worth a workgroup of their own. */
@@ -77,6 +78,10 @@ export function splitRoute(shape: SdpaShape, capabilities: Capabilities): Route<
   );
   const splitsAt = (position: number) =>
     Math.max(1, Math.min(maxSplits, divideCeil(position + 1, POSITIONS_PER_SPLIT)));
+  const partialBytes = ({ position }: SdpaLive) => ({
+    partial_out: 4 * heads * splitsAt(position) * headSize,
+    partial_stats: 8 * heads * splitsAt(position),
+  });
   return {
     name: kernel.label,
     scratch: {
@@ -105,6 +110,10 @@ export function splitRoute(shape: SdpaShape, capabilities: Capabilities): Route<
           scale,
         }),
         grid: ({ position }) => foldWorkgroupCount(kvHeads * splitsAt(position), capabilities),
+        work: (live) => {
+          const { bytes, ...work } = attentionWork(shape, live);
+          return { ...work, bytes: { ...bytes, ...partialBytes(live) } };
+        },
       },
       {
         kernel: defineKernel({
@@ -114,6 +123,7 @@ export function splitRoute(shape: SdpaShape, capabilities: Capabilities): Route<
         bind: { out: "out", partial_out: "partial_out", partial_stats: "partial_stats" },
         params: ({ position }) => ({ heads, head_quads: headSize / 4, splits: splitsAt(position) }),
         grid: () => foldWorkgroupCount(heads, capabilities),
+        work: (live) => ({ bytes: partialBytes(live) }),
       },
     ],
   };

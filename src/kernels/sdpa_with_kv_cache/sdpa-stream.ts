@@ -6,6 +6,7 @@ import invocationIndex from "../shared/invocation-index.wgsl";
 import { cacheQuadSource } from "./cache-quad.ts";
 import appendSource from "./sdpa-append.wgsl";
 import streamSource from "./sdpa-stream.wgsl";
+import { attentionWork, cacheBytes } from "./sdpa-shape.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
 
 const APPEND_WORKGROUP_SIZE = 64;
@@ -14,10 +15,8 @@ const APPEND_WORKGROUP_SIZE = 64;
 const ROWS = 32;
 const STAGE_QUADS = 448;
 
-function appendDispatch(
-  { kvHeads, headSize, cacheLength, cacheType }: SdpaShape,
-  capabilities: Capabilities,
-): DispatchTemplate<SdpaLive> {
+function appendDispatch(shape: SdpaShape, capabilities: Capabilities): DispatchTemplate<SdpaLive> {
+  const { kvHeads, headSize, cacheLength, cacheType } = shape;
   const row = (kvHeads * headSize) / 4;
   return {
     kernel: defineKernel({
@@ -28,6 +27,7 @@ function appendDispatch(
     bind: { k_cache: "k_cache", v_cache: "v_cache", k: "k", v: "v", input_pos: "input_pos" },
     params: ({ S }) => ({ count: S * row, row, cache_length: cacheLength }),
     grid: ({ S }) => elementwiseGrid(2 * S * row, APPEND_WORKGROUP_SIZE, capabilities),
+    work: ({ S }) => ({ bytes: { k_cache: cacheBytes(shape, S), v_cache: cacheBytes(shape, S) } }),
   };
 }
 
@@ -73,6 +73,7 @@ export function streamRoute(shape: SdpaShape, capabilities: Capabilities): Route
           scale,
         }),
         grid: ({ S }) => foldWorkgroupCount(kvHeads * divideCeil(S * group, ROWS), capabilities),
+        work: (live) => attentionWork(shape, live),
       },
     ],
   };

@@ -50,6 +50,7 @@ export function updateCache(
         bind: { cache: "cache", value: "value", input_pos: "input_pos" },
         params: ({ S }) => ({ count: S * row, row, cache_length: cacheLength }),
         grid: ({ S }) => elementwiseGrid(S * row, WORKGROUP_SIZE, capabilities),
+        work: ({ S }) => ({ bytes: { cache: 4 * S * row } }),
       },
     ],
   };

@@ -1,0 +1,110 @@
+/** A checkpoint of a model's shape with random weights, made row by row while they are read. */
+import type { Checkpoint, CheckpointTensor, Q4Matrix, RowSource } from "../checkpoint.ts";
+import { RequestError } from "../errors.ts";
+import { weightShapes } from "./shapes.ts";
+import type { ModelShape } from "./shapes.ts";
+
+const GROUP_SIZE = 32;
+
+/** Standard deviation of a uniform nibble. */
+const NIBBLE_DEVIATION = 4.6;
+
+/** FNV-1a of a name, so that tensors differ. */
+function seedOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) {
+    hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  }
+  return hash;
+}
+
+/** Mixes a row's number into a seed: rows read alone are as read together. */
+const rowSeed = (seed: number, row: number): number => {
+  const mixed = Math.imul(seed ^ Math.imul(row + 1, 0x9e3779b1), 0x85ebca6b);
+  return (mixed ^ (mixed >>> 15)) >>> 0 || 1;
+};
+
+/**
+ * A random matrix in Q4_0's form: uniform nibbles, and f16 scales within a factor of two of each
+ * other, so that rows of unit variance stay near it. The same for the same name.
+ */
+export function randomQ4Matrix(name: string, rows: number, columns: number): Q4Matrix {
+  if (columns % GROUP_SIZE !== 0) {
+    throw new RequestError(`"${name}" has ${columns} columns; they must be a multiple of 32`);
+  }
+  const exponent = Math.round(Math.log2(1 / (NIBBLE_DEVIATION * Math.sqrt(columns)))) + 15;
+  const seed = seedOf(name);
+  const words = columns / 8;
+  const groups = columns / GROUP_SIZE;
+  const planeRowBytes = [columns / 2, 2 * groups];
+  const read = (start: number, count: number): Promise<Uint8Array[]> => {
+    const nibbles = new Uint32Array(count * words);
+    const scales = new Uint16Array(count * groups);
+    for (let row = 0; row < count; row++) {
+      // Xorshift (Marsaglia, 2003).
+      let state = rowSeed(seed, start + row);
+      for (let i = row * words, end = i + words; i < end; i++) {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        nibbles[i] = state;
+      }
+      for (let i = row * groups, end = i + groups; i < end; i++) {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        scales[i] = (exponent << 10) | (state & 0x3ff);
+      }
+    }
+    return Promise.resolve([new Uint8Array(nibbles.buffer), new Uint8Array(scales.buffer)]);
+  };
+  const storedRowBytes = columns / 2 + 2 * groups;
+  const data: RowSource = { rows, storedRowBytes, planeRowBytes, read };
+  return { rows, columns, groupSize: GROUP_SIZE, scaleType: "f16", data, requantized: false };
+}
+
+function ones(rows: number): RowSource {
+  const read = (_: number, count: number) =>
+    Promise.resolve([new Uint8Array(new Float32Array(count).fill(1).buffer)]);
+  return { rows, storedRowBytes: 4, planeRowBytes: [4], read };
+}
+
+function matrixTensor(name: string, rows: number, columns: number): CheckpointTensor {
+  const matrix = randomQ4Matrix(name, rows, columns);
+  return {
+    name,
+    dims: [rows, columns],
+    storedType: "Q4_0",
+    byteLength: rows * matrix.data.storedRowBytes,
+    q4: () => matrix,
+    f32: () => {
+      throw new RequestError(`"${name}" is a matrix of 4 bits`);
+    },
+  };
+}
+
+function vectorTensor(name: string, length: number): CheckpointTensor {
+  return {
+    name,
+    dims: [length],
+    storedType: "F32",
+    byteLength: 4 * length,
+    q4: () => {
+      throw new RequestError(`"${name}" is a vector`);
+    },
+    f32: () => ones(length),
+  };
+}
+
+/** A checkpoint of `shape`: random 4-bit matrices, norms of one. The same at every call. */
+export function randomCheckpoint(shape: ModelShape): Checkpoint {
+  const tensors = weightShapes(shape).map(({ name, rows, columns }) =>
+    columns === undefined ? vectorTensor(name, rows) : matrixTensor(name, rows, columns),
+  );
+  return {
+    architecture: shape.architecture,
+    hyperparameters: shape.hyperparameters,
+    tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+    source: `${shape.name} with random weights`,
+  };
+}
