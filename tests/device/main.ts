@@ -18,6 +18,7 @@ import { kernelSuites } from "./suites.ts";
 const USAGE = `node device.mjs [OPERATOR…] [options]
   --heavy        run the heavy cases as well
   --case TEXT    only cases whose name contains TEXT
+  --seed N       draw the samples of large outputs as a failure reported them
   --failures     print only what failed
   --reference    compare the embedded model (in models/stories-14m) with float64 as well
   --json FILE    write the results and the device's capabilities
@@ -39,6 +40,7 @@ function parse() {
     options: {
       heavy: { type: "boolean", default: false },
       case: { type: "string", default: "" },
+      seed: { type: "string" },
       failures: { type: "boolean", default: false },
       reference: { type: "boolean", default: false },
       json: { type: "string" },
@@ -63,7 +65,12 @@ async function run({ values, positionals }: ReturnType<typeof parse>): Promise<b
   });
   try {
     console.log(`${adapterName(gpu.capabilities.adapter)}\n${formatRow(RESULT_TITLES)}`);
-    const selection = { operators: positionals, caseName: values.case, heavy: values.heavy };
+    const selection = {
+      operators: positionals,
+      caseName: values.case,
+      heavy: values.heavy,
+      ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
+    };
     const outcome = await runSuites(gpu, kernelSuites, selection, (result) => {
       if (result.failure === "" && values.failures) return;
       console.log(formatRow(resultCells(result)));

@@ -1,5 +1,5 @@
 import type { GpuDevice } from "../../src/gpu/device.ts";
-import { runCase } from "../../src/kernels/testing/suite.ts";
+import { runCase, toleranceOf } from "../../src/kernels/testing/suite.ts";
 import type { CaseResult, KernelCase, KernelSuite } from "../../src/kernels/testing/suite.ts";
 
 /** Which cases to run. */
@@ -10,6 +10,8 @@ export interface Selection {
   readonly caseName?: string;
   /** Heavy cases as well. */
   readonly heavy: boolean;
+  /** Draws the samples of large outputs again as a failure reported them. */
+  readonly seed?: number;
 }
 
 export interface SuiteRun {
@@ -20,7 +22,12 @@ export interface SuiteRun {
 }
 
 /** A case that threw: compilation or validation failed, or the device is gone. */
-function thrown(operator: string, kernelCase: KernelCase<never>, error: unknown): CaseResult {
+function thrown(
+  gpu: GpuDevice,
+  operator: string,
+  kernelCase: KernelCase<never>,
+  error: unknown,
+): CaseResult {
   return {
     operator,
     name: kernelCase.name,
@@ -28,7 +35,7 @@ function thrown(operator: string, kernelCase: KernelCase<never>, error: unknown)
     route: "-",
     maxAbsolute: Infinity,
     maxRelative: Infinity,
-    tolerance: kernelCase.tolerance,
+    tolerance: toleranceOf(kernelCase, gpu.capabilities),
     failure: error instanceof Error ? error.message : String(error),
   };
 }
@@ -47,7 +54,7 @@ function selectSuites(suites: readonly KernelSuite[], operators: readonly string
 export async function runSuites(
   gpu: GpuDevice,
   suites: readonly KernelSuite[],
-  { operators, caseName = "", heavy }: Selection,
+  { operators, caseName = "", heavy, ...options }: Selection,
   onResult: (result: CaseResult) => void,
 ): Promise<SuiteRun> {
   const results: CaseResult[] = [];
@@ -59,8 +66,8 @@ export async function runSuites(
         heavyLeftOut += 1;
         continue;
       }
-      const rows = await runCase(gpu, operator, kernelCase).catch((error: unknown) => [
-        thrown(operator, kernelCase, error),
+      const rows = await runCase(gpu, operator, kernelCase, options).catch((error: unknown) => [
+        thrown(gpu, operator, kernelCase, error),
       ]);
       for (const row of rows) onResult(row);
       results.push(...rows);

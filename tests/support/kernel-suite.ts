@@ -7,6 +7,10 @@ import { requestTestDevice } from "./gpu.ts";
 /** Set for adapters that differ from another in subgroup size alone. */
 const onlySubgroups = process.env["TETRAD_TEST_ONLY"] === "subgroups";
 
+/** Draws the samples of large outputs again as a failure reported them. */
+const seed = process.env["TETRAD_TEST_SEED"];
+const options = { onlySubgroups, ...(seed === undefined ? {} : { seed: Number(seed) }) };
+
 /** Runs a kernel suite on the adapter under test; heavy cases only with `TETRAD_HEAVY=1`. */
 export function testKernelSuite(suite: KernelSuite): void {
   const heavyToo = process.env["TETRAD_HEAVY"] === "1";
@@ -18,7 +22,7 @@ export function testKernelSuite(suite: KernelSuite): void {
     for (const kernelCase of suite.cases) {
       if (kernelCase.heavy !== undefined && !heavyToo) continue;
       test(kernelCase.name, async () => {
-        const results = await runCase(gpu, suite.operator, kernelCase, { onlySubgroups });
+        const results = await runCase(gpu, suite.operator, kernelCase, options);
         if (!onlySubgroups) expect(results.length).toBeGreaterThan(0);
         for (const { variant, route, failure } of results) {
           expect(failure, `${variant}, route ${route}`).toBe("");

@@ -1,11 +1,11 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.ts";
 import { f16BitsToNumber } from "../../quant/f16.ts";
-import { ramp, randomNumbers, randomValues } from "../testing/data.ts";
+import { ramp, randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Operand } from "../testing/run-route.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
-import { linearQ4gswReference } from "./linear-q4gsw.reference.ts";
+import { linearQ4gswReference, linearQ4gswWeightedSums } from "./linear-q4gsw.reference.ts";
 import type { Q4Matrix } from "./linear-q4gsw.reference.ts";
 import { linearQ4gsw } from "./linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "./linear-q4gsw.ts";
@@ -28,10 +28,11 @@ export interface LinearCaseOptions {
 
 type Live = { readonly M: number };
 
-/** Multiplications that a reference may take before only a sample of it is computed. */
-const FULL_REFERENCE = 2 ** 23;
-const SAMPLED_ROWS = 6;
-const SAMPLED_OUTPUTS = 96;
+/**
+ * Multiplications a reference may take. Up to here it has every output; beyond, a sample, and sums of as
+ * many outputs each as keep it there.
+ */
+const REFERENCE_PRODUCTS = 2 ** 29;
 
 const SEED = 4;
 
@@ -78,37 +79,45 @@ export function randomMatrix(
   return { matrix: { N, K, groupSize, weight, scaleAt: (index) => scales[index]! }, scales };
 }
 
-/** `count` of 0 … length − 1, the ends among them; all where that is no more. */
-export function sample(length: number, count: number): number[] {
-  if (length <= count) return Array.from({ length }, (_, i) => i);
-  const next = randomNumbers(SEED + 2);
-  const chosen = new Set([0, 1, length - 2, length - 1]);
-  while (chosen.size < count) chosen.add(Math.floor(next() * length));
-  return [...chosen].sort((a, b) => a - b);
-}
+const all = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
 const makeResidual = (length: number) => ramp(length, 31, 15, 8);
 
-/** What out must hold: everything, with NaN where nothing is written, or a sample of the product. */
+/** What out must hold: everything, with NaN where nothing is written, or what shows a sample of it. */
 function expectedOut(x: Float32Array, shape: LinearQ4gswShape, M: number): Expectation {
   const { N, K, hasBias, hasResidual, outStride = N, outOffset = 0 } = shape;
   const { matrix } = randomMatrix(shape);
   const bias = hasBias ? randomValues(N, SEED + 3) : undefined;
-  const whole = M * N * K <= FULL_REFERENCE;
-  const rows = sample(M, whole ? M : SAMPLED_ROWS);
-  const outputs = sample(N, whole ? N : SAMPLED_OUTPUTS);
-  const reference = linearQ4gswReference(x, matrix, bias, rows, outputs);
-  const indices = rows.flatMap((m) => outputs.map((n) => m * outStride + outOffset + n));
-  if (hasResidual === true) {
-    const residual = makeResidual(M * outStride);
-    indices.forEach((at, i) => (reference[i]! += residual[at]!));
+  const residual = hasResidual === true ? makeResidual(M * outStride) : undefined;
+  const residualAt = (m: number, n: number) => residual?.[m * outStride + outOffset + n] ?? 0;
+  const elements = (rows: readonly number[], columns: readonly number[]) => {
+    const values = linearQ4gswReference(x, matrix, bias, rows, columns);
+    rows.forEach((m, row) =>
+      columns.forEach((n, column) => (values[row * columns.length + column]! += residualAt(m, n))),
+    );
+    return values;
+  };
+  if (M * N * K <= REFERENCE_PRODUCTS) {
+    const product = elements(all(M), all(N));
+    const values = new Float64Array(M * outStride).fill(Number.NaN);
+    for (let m = 0; m < M; m++) {
+      values.set(product.subarray(m * N, (m + 1) * N), m * outStride + outOffset);
+    }
+    return { type: "f32", values };
   }
-  if (!whole) return { type: "f32", values: reference, indices };
-  const values = new Float64Array(M * outStride).fill(Number.NaN);
-  indices.forEach((at, i) => {
-    values[at] = reference[i]!;
-  });
-  return { type: "f32", values };
+  const columnsPerBlock = Math.ceil((M * N * K) / REFERENCE_PRODUCTS);
+  const sums = (factors: Float64Array) => {
+    const result = linearQ4gswWeightedSums(x, matrix, bias, factors, columnsPerBlock);
+    const blocks = result.length / M;
+    for (let m = 0; m < M; m++) {
+      factors.forEach((factor, n) => {
+        result[m * blocks + Math.floor(n / columnsPerBlock)]! += factor * residualAt(m, n);
+      });
+    }
+    return result;
+  };
+  const layout = { rows: M, columns: N, rowStride: outStride, firstColumn: outOffset };
+  return { type: "f32", matrix: { ...layout, elements, sums: { columnsPerBlock, of: sums } } };
 }
 
 /** A sum of K products in f32 is allowed more error where K is long. */
@@ -182,13 +191,6 @@ function linearCase(
     ...(outOffset === undefined ? {} : { outOffset }),
   };
   const makeX = () => ramp(M * K, 17, 8, 16);
-  let out: Expectation | undefined;
-  const expected = (capabilities: Capabilities) => {
-    const available = restrictCapabilities(capabilities, restrict);
-    const half = M > FEW_ROWS && takesMatrices(shape, available);
-    out ??= expectedOut(makeX(), shape, M);
-    return { out: half ? { ...out, tolerance: toleranceF16(K) } : out };
-  };
   const weightBytes = 4 * N * Math.ceil(K / 8);
   return {
     name: caseName(M, shape, options),
@@ -213,8 +215,11 @@ function linearCase(
       if (residual) operands["residual"] = makeResidual(M * (outStride ?? N));
       return operands;
     },
-    expected,
-    tolerance: toleranceFor(K),
+    expected: () => ({ out: expectedOut(makeX(), shape, M) }),
+    tolerance: (capabilities) => {
+      const available = restrictCapabilities(capabilities, restrict);
+      return M > FEW_ROWS && takesMatrices(shape, available) ? toleranceF16(K) : toleranceFor(K);
+    },
     runnable: ({ limits }) => weightBytes <= limits.maxStorageBufferBindingSize,
     ...(heavy === undefined ? {} : { heavy }),
   };

@@ -38,15 +38,11 @@ export function sdpaReferenceRow(input: SdpaReferenceInput, row: number): Float6
   return out.map((value) => value / sum);
 }
 
-/** Attention in float64 of the given rows of q, one after the other: [rows, D]. */
-export function sdpaReference(
-  input: SdpaReferenceInput,
-  rows: readonly number[] = Array.from(
-    { length: input.q.length / input.headSize },
-    (_, row) => row,
-  ),
-): Float64Array {
-  const out = new Float64Array(rows.length * input.headSize);
-  rows.forEach((row, i) => out.set(sdpaReferenceRow(input, row), i * input.headSize));
+/** Attention in float64 of every row of q: [S, Hq, D]. */
+export function sdpaReference(input: SdpaReferenceInput): Float64Array {
+  const out = new Float64Array(input.q.length);
+  for (let row = 0; row < input.q.length / input.headSize; row++) {
+    out.set(sdpaReferenceRow(input, row), row * input.headSize);
+  }
   return out;
 }

@@ -27,42 +27,31 @@ function allRoutes(config: SdpaConfig, cacheTypes: readonly CacheType[] = ["f32"
   ]);
 }
 
-/** First and last rows, and some between that fall on no tile's edge. */
-const sampleRows = (rows: number): number[] =>
-  [0, 1, 31, 32, 77, Math.floor(rows / 2), rows - 33, rows - 1].filter((row) => row < rows);
-
 /** ExecuTorch's own configurations. */
 const published = [
   ...allRoutes(configure("gqa31_prefill", [6, 2, 8, 4, 16, 0])),
   ...allRoutes(configure("mha_ctxodd", [4, 4, 16, 3, 8, 0])),
   ...allRoutes(configure("gqa21_prefill", [8, 4, 4, 5, 16, 0])),
   ...allRoutes(configure("gqa31_decode", [6, 2, 8, 2, 16, 2])),
-  ...allRoutes(
-    configure("llama3_prefill", [24, 8, 128, 128, 256, 0], { rows: sampleRows(24 * 128) }),
-  ),
+  ...allRoutes(configure("llama3_prefill", [24, 8, 128, 128, 256, 0])),
   ...allRoutes(configure("mha_biglogit", [4, 4, 32, 4, 16, 0], { divisor: 0.5 })),
   ...allRoutes(configure("llama1b_decode_4k", [32, 8, 64, 1, 4096, 4095])),
   ...allRoutes(configure("llama1b_decode_8k", [32, 8, 64, 1, 8192, 8191])),
-  ...allRoutes(
-    configure("llama1b_prefill", [32, 8, 64, 128, 512, 0], { rows: sampleRows(32 * 128) }),
-  ),
+  ...allRoutes(configure("llama1b_prefill", [32, 8, 64, 128, 512, 0])),
   ...allRoutes(configure("llama1b_decode", [32, 8, 64, 1, 512, 127])),
   ...allRoutes(
     configure("llama1b_prefill_512", [32, 8, 64, 512, 512, 0], {
-      rows: sampleRows(32 * 512),
       heavy: "0.5 G multiply-adds, four times",
     }),
   ),
   ...allRoutes(
     configure("llama1b_prefill_2048", [32, 8, 64, 2048, 2048, 0], {
-      rows: sampleRows(32 * 2048),
       heavy: "9 G multiply-adds",
     }),
   ),
   ...allRoutes(
     configure("qwen3_prefill", [16, 8, 128, 128, 256, 0], {
       divisor: 10,
-      rows: sampleRows(16 * 128),
     }),
     ["f16"],
   ),
@@ -108,11 +97,7 @@ const others = [
     }),
   ),
   ...allRoutes(configure("widest group", [16, 1, 256, 1, 200, 199])),
-  ...allRoutes(
-    configure("chunk at the end of 8k", [4, 2, 64, 33, 8192, 8159], {
-      rows: sampleRows(4 * 33),
-    }),
-  ),
+  ...allRoutes(configure("chunk at the end of 8k", [4, 2, 64, 33, 8192, 8159])),
 ];
 
 /** Every published configuration, then every dimension on its own. */

@@ -4,19 +4,32 @@ import type { GpuDevice } from "../../gpu/device.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { f16ToF32 } from "../../quant/f16.ts";
 import { compare } from "./compare.ts";
-import type { Tolerance } from "./compare.ts";
+import type { Deviation, Tolerance } from "./compare.ts";
+import { checkMatrix } from "./matrix-check.ts";
+import type { MatrixReference } from "./matrix-check.ts";
 import { runRoute } from "./run-route.ts";
 import type { Operand } from "./run-route.ts";
 
-/** What an operand must hold afterwards. */
-export interface Expectation {
-  readonly type: "f32" | "f16" | "i32" | "u32" | "i8" | "u8";
+type StoredType = "f32" | "f16" | "i32" | "u32" | "i8" | "u8";
+
+/** What an operand must hold afterwards: elements, or a matrix too large for all of them. */
+export type Expectation = ElementsExpectation | MatrixExpectation;
+
+/** Elements one by one. */
+export interface ElementsExpectation {
+  readonly type: StoredType;
   /** Float64 reference; integers exactly. */
   readonly values: ArrayLike<number>;
-  /** Which elements `values` are, where only a sample is checked. */
+  /** Which elements `values` are, if not all in order: the others may hold anything. */
   readonly indices?: ArrayLike<number>;
   /** Overrides the case's tolerance. */
   readonly tolerance?: Tolerance;
+}
+
+/** A random sample and sums over everything: see {@link checkMatrix}. */
+export interface MatrixExpectation {
+  readonly type: "f32";
+  readonly matrix: MatrixReference;
 }
 
 /** One configuration of one operator: inputs, live sizes and what must come out. */
@@ -30,7 +43,7 @@ export interface KernelCase<Live> {
   /** Operands by name: contents, or bytes of buffers to be written. Called once a run. */
   readonly operands: (capabilities: Capabilities) => Readonly<Record<string, Operand>>;
   readonly expected: (capabilities: Capabilities) => Readonly<Record<string, Expectation>>;
-  readonly tolerance: Tolerance;
+  readonly tolerance: Tolerance | ((capabilities: Capabilities) => Tolerance);
   /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
   readonly heavy?: string;
   /** False where this device cannot run the case at all (too small a buffer limit, say). */
@@ -50,6 +63,14 @@ export function defineSuite(
   cases: readonly { readonly name: string }[],
 ): KernelSuite {
   return { operator, cases: cases as unknown as readonly KernelCase<never>[] };
+}
+
+/** How far a case may be off on a device. */
+export function toleranceOf(
+  { tolerance }: Pick<KernelCase<never>, "tolerance">,
+  capabilities: Capabilities,
+): Tolerance {
+  return typeof tolerance === "function" ? tolerance(capabilities) : tolerance;
 }
 
 /** One row of a results table. */
@@ -85,7 +106,7 @@ const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
 
 type Numbers = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
 
-function asNumbers(type: Expectation["type"], bytes: ArrayBuffer): Numbers {
+function asNumbers(type: StoredType, bytes: ArrayBuffer): Numbers {
   switch (type) {
     case "f32":
       return new Float32Array(bytes);
@@ -117,12 +138,32 @@ function cachedData({ operands, expected }: CaseData): CaseData {
   return { operands: once(operands), expected: once(expected) };
 }
 
+function check(
+  bytes: ArrayBuffer,
+  expectation: Expectation,
+  tolerance: Tolerance,
+  seed: number,
+): Deviation {
+  const actual = asNumbers(expectation.type, bytes);
+  if ("matrix" in expectation) return checkMatrix(actual, expectation.matrix, tolerance, seed);
+  const { values, indices, tolerance: own = tolerance } = expectation;
+  // Buffers are padded to words; the padding is nobody's.
+  const trimmed = indices === undefined ? actual.subarray(0, values.length) : actual;
+  return compare(trimmed, values, own, indices);
+}
+
+/** A case's way through on a device with some features. */
+interface VariantRun<Live> {
+  readonly capabilities: Capabilities;
+  readonly route: Route<Live>;
+  readonly seed: number | undefined;
+}
+
 async function runVariant<Live>(
   gpu: GpuDevice,
   kernelCase: KernelCase<Live>,
   data: CaseData,
-  route: Route<Live>,
-  capabilities: Capabilities,
+  { capabilities, route, seed: fixedSeed }: VariantRun<Live>,
 ): Promise<Pick<CaseResult, "maxAbsolute" | "maxRelative" | "failure">> {
   const wanted = kernelCase.expectRoute(capabilities);
   if (route.name !== wanted) {
@@ -135,28 +176,29 @@ async function runVariant<Live>(
   const expected = data.expected(capabilities);
   const operands = data.operands(capabilities);
   const results = await runRoute(gpu, route, operands, kernelCase.live, Object.keys(expected));
+  // Drawn only now, so that nothing can have been made to suit the sample.
+  const seed = fixedSeed ?? Math.floor(Math.random() * 2 ** 32);
+  const tolerance = toleranceOf(kernelCase, capabilities);
   let maxAbsolute = 0;
   let maxRelative = 0;
   const failures: string[] = [];
   for (const [name, expectation] of Object.entries(expected)) {
-    const actual = asNumbers(expectation.type, results[name] ?? new ArrayBuffer(0));
-    const { values, indices, tolerance = kernelCase.tolerance } = expectation;
-    // Buffers are padded to words; the padding is nobody's.
-    const trimmed = indices === undefined ? actual.subarray(0, values.length) : actual;
-    const deviation = compare(trimmed, values, tolerance, indices);
+    const deviation = check(results[name] ?? new ArrayBuffer(0), expectation, tolerance, seed);
     maxAbsolute = Math.max(maxAbsolute, deviation.maxAbsolute);
     maxRelative = Math.max(maxRelative, deviation.maxRelative);
     if (deviation.failures > 0) {
-      failures.push(`${name}: ${deviation.failures} elements off\n${deviation.report}`);
+      failures.push(`${name}: ${deviation.failures} failures\n${deviation.report}`);
     }
   }
   return { maxAbsolute, maxRelative, failure: failures.join("\n") };
 }
 
-/** Which of a case's kernels to run. */
+/** How to run a case. */
 export interface RunOptions {
-  /** Only those that use subgroups: for adapters that differ from another in nothing else. */
+  /** Only kernels that use subgroups: for adapters that differ from another in nothing else. */
   readonly onlySubgroups?: boolean;
+  /** Draws the samples of large outputs as a failure reported them; anew after each run if absent. */
+  readonly seed?: number;
 }
 
 const usesSubgroups = ({ dispatches }: Route<never>): boolean =>
@@ -170,7 +212,7 @@ export async function runCase<Live>(
   gpu: GpuDevice,
   operator: string,
   kernelCase: KernelCase<Live>,
-  { onlySubgroups = false }: RunOptions = {},
+  { onlySubgroups = false, seed }: RunOptions = {},
 ): Promise<CaseResult[]> {
   const data = cachedData(kernelCase);
   const seen = new Set<string>();
@@ -185,13 +227,13 @@ export async function runCase<Live>(
     if (seen.has(identity)) continue;
     seen.add(identity);
     if (onlySubgroups && !usesSubgroups(route)) continue;
-    const outcome = await runVariant(gpu, kernelCase, data, route, capabilities);
+    const outcome = await runVariant(gpu, kernelCase, data, { capabilities, route, seed });
     results.push({
       operator,
       name: kernelCase.name,
       variant,
       route: route.name,
-      tolerance: kernelCase.tolerance,
+      tolerance: toleranceOf(kernelCase, capabilities),
       ...outcome,
     });
   }
