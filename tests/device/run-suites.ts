@@ -18,6 +18,8 @@ export interface SuiteRun {
   readonly results: readonly CaseResult[];
   /** Cases left out because they are heavy. */
   readonly heavyLeftOut: number;
+  /** Cases this device need not run and cannot: it binds too little at once. */
+  readonly notRunnable: number;
   readonly failed: number;
 }
 
@@ -59,6 +61,7 @@ export async function runSuites(
 ): Promise<SuiteRun> {
   const results: CaseResult[] = [];
   let heavyLeftOut = 0;
+  let notRunnable = 0;
   for (const { operator, cases } of selectSuites(suites, operators)) {
     for (const kernelCase of cases) {
       if (!kernelCase.name.includes(caseName)) continue;
@@ -69,19 +72,21 @@ export async function runSuites(
       const rows = await runCase(gpu, operator, kernelCase, options).catch((error: unknown) => [
         thrown(gpu, operator, kernelCase, error),
       ]);
+      if (rows.length === 0) notRunnable += 1;
       for (const row of rows) onResult(row);
       results.push(...rows);
       gpu.assertUsable();
     }
   }
   const failed = results.filter(({ failure }) => failure !== "").length;
-  return { results, heavyLeftOut, failed };
+  return { results, heavyLeftOut, notRunnable, failed };
 }
 
 /** The line under a table of results. */
-export function summaryLine({ results, failed, heavyLeftOut }: SuiteRun): string {
+export function summaryLine({ results, failed, heavyLeftOut, notRunnable }: SuiteRun): string {
   const leftOut = heavyLeftOut === 0 ? "" : `, ${heavyLeftOut} heavy cases left out`;
-  return `${results.length - failed} passed, ${failed} failed${leftOut}`;
+  const tooLarge = notRunnable === 0 ? "" : `, ${notRunnable} too large for this device`;
+  return `${results.length - failed} passed, ${failed} failed${leftOut}${tooLarge}`;
 }
 
 /** The cells of a row: operator, case, variant, route, largest errors, verdict. */

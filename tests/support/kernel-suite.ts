@@ -1,8 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import type { TestContext } from "vitest";
 import type { GpuDevice } from "../../src/gpu/device.ts";
 import { runCase } from "../../src/kernels/testing/suite.ts";
 import type { KernelSuite } from "../../src/kernels/testing/suite.ts";
 import { requestTestDevice } from "./gpu.ts";
+
+/** For thousands of millions of multiplications on a CPU. */
+const HEAVY_MS = 1_800_000;
 
 /** Set for adapters that differ from another in subgroup size alone. */
 const onlySubgroups = process.env["TETRAD_TEST_ONLY"] === "subgroups";
@@ -20,14 +24,20 @@ export function testKernelSuite(suite: KernelSuite): void {
       gpu = await requestTestDevice();
     });
     for (const kernelCase of suite.cases) {
-      if (kernelCase.heavy !== undefined && !heavyToo) continue;
-      test(kernelCase.name, async () => {
+      const isHeavy = kernelCase.heavy !== undefined;
+      if (isHeavy && !heavyToo) continue;
+      const run = async ({ skip }: TestContext) => {
+        skip(
+          kernelCase.runnable?.(gpu.capabilities) === false,
+          "binds more than the device allows",
+        );
         const results = await runCase(gpu, suite.operator, kernelCase, options);
         if (!onlySubgroups) expect(results.length).toBeGreaterThan(0);
         for (const { variant, route, failure } of results) {
           expect(failure, `${variant}, route ${route}`).toBe("");
         }
-      });
+      };
+      test(kernelCase.name, isHeavy ? { timeout: HEAVY_MS } : {}, run);
     }
   });
 }

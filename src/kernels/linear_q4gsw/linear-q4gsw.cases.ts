@@ -4,6 +4,7 @@ import { f16BitsToNumber } from "../../quant/f16.ts";
 import { ramp, randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Operand } from "../testing/run-route.ts";
+import { runnableWithBinding } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { linearQ4gswReference, linearQ4gswWeightedSums } from "./linear-q4gsw.reference.ts";
 import type { Q4Matrix } from "./linear-q4gsw.reference.ts";
@@ -191,7 +192,6 @@ function linearCase(
     ...(outOffset === undefined ? {} : { outOffset }),
   };
   const makeX = () => ramp(M * K, 17, 8, 16);
-  const weightBytes = 4 * N * Math.ceil(K / 8);
   return {
     name: caseName(M, shape, options),
     route: (capabilities) => linearQ4gsw(shape, restrictCapabilities(capabilities, restrict)),
@@ -220,7 +220,7 @@ function linearCase(
       const available = restrictCapabilities(capabilities, restrict);
       return M > FEW_ROWS && takesMatrices(shape, available) ? toleranceF16(K) : toleranceFor(K);
     },
-    runnable: ({ limits }) => weightBytes <= limits.maxStorageBufferBindingSize,
+    ...runnableWithBinding(4 * N * Math.ceil(K / 8)),
     ...(heavy === undefined ? {} : { heavy }),
   };
 }

@@ -4,7 +4,7 @@ import type { Route } from "../../gpu/kernel.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
 import { randomValues } from "../testing/data.ts";
 import type { Operand } from "../testing/run-route.ts";
-import { defineSuite } from "../testing/suite.ts";
+import { defineSuite, runnableWithBinding } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
 import { normLinearQ4gsw, qkvQ4gsw, swigluQ4gsw } from "./row-projection-q4gsw.ts";
@@ -59,7 +59,6 @@ function projectionCase(
     Object.entries(matrices).map(
       ([name, N], index) => [name, randomMatrix({ ...shape, N }, 10 * index + 4)] as const,
     );
-  const bufferBytes = Math.max(...Object.values(matrices)) * (K / 2);
   return {
     name: [
       kind,
@@ -108,7 +107,7 @@ function projectionCase(
     },
     tolerance:
       K >= 8192 || uneven ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 },
-    runnable: ({ limits: has }) => bufferBytes <= has.maxStorageBufferBindingSize,
+    ...runnableWithBinding(Math.max(...Object.values(matrices)) * (K / 2)),
     ...(heavy === undefined ? {} : { heavy }),
   };
 }

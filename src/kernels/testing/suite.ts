@@ -46,7 +46,7 @@ export interface KernelCase<Live> {
   readonly tolerance: Tolerance | ((capabilities: Capabilities) => Tolerance);
   /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
   readonly heavy?: string;
-  /** False where this device cannot run the case at all (too small a buffer limit, say). */
+  /** False where a device need not run the case: it asks for more than WebGPU guarantees. */
   readonly runnable?: (capabilities: Capabilities) => boolean;
 }
 
@@ -204,9 +204,19 @@ export interface RunOptions {
 const usesSubgroups = ({ dispatches }: Route<never>): boolean =>
   dispatches.some(({ kernel }) => kernel.source.includes("enable subgroups;"));
 
+/** A binding of this many bytes is guaranteed by WebGPU. */
+const GUARANTEED_BINDING_BYTES = 2 ** 27;
+
+/** The `runnable` of a case that binds so many bytes at once: none where every device must run it. */
+export function runnableWithBinding(bytes: number): Pick<KernelCase<never>, "runnable"> {
+  if (bytes <= GUARANTEED_BINDING_BYTES) return {};
+  return { runnable: ({ limits }) => bytes <= limits.maxStorageBufferBindingSize };
+}
+
 /**
- * Runs a case under every feature set of the device that leads to different kernels. Throws
- * nothing for wrong numbers: the results say.
+ * Runs a case under every feature set of the device that leads to different kernels; a heavy one on a
+ * CPU only as the product runs it there. No results where the device need not run it. Throws nothing
+ * for wrong numbers: the results say.
  */
 export async function runCase<Live>(
   gpu: GpuDevice,
@@ -214,12 +224,13 @@ export async function runCase<Live>(
   kernelCase: KernelCase<Live>,
   { onlySubgroups = false, seed }: RunOptions = {},
 ): Promise<CaseResult[]> {
+  if (kernelCase.runnable?.(gpu.capabilities) === false) return [];
   const data = cachedData(kernelCase);
   const seen = new Set<string>();
   const results: CaseResult[] = [];
-  for (const [variant, overrides] of Object.entries(VARIANTS)) {
+  const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
+  for (const [variant, overrides] of Object.entries(onlyFull ? { full: {} } : VARIANTS)) {
     const capabilities = restrictCapabilities(gpu.capabilities, overrides);
-    if (kernelCase.runnable?.(capabilities) === false) continue;
     const route = kernelCase.route(capabilities);
     const identity = route.dispatches
       .map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides))
