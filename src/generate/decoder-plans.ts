@@ -6,6 +6,7 @@ import type { Graph, Tensor } from "../graph/ir.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
+import type { Tuning } from "../graph/tuning.ts";
 import type { IntLike } from "../graph/symint.ts";
 
 /** What the sampler keeps on the GPU from one step to the next. */
@@ -58,8 +59,12 @@ function withSampler(
   return { ...graph, name: `${graph.name}.${mode}`, nodes: [...graph.nodes, sample] };
 }
 
-/** Plans every way a decoder runs. */
-export function planDecoder(decoder: DecoderGraph, capabilities: Capabilities): DecoderPlans {
+/** Plans every way a decoder runs, with what was measured on the device. */
+export function planDecoder(
+  decoder: DecoderGraph,
+  capabilities: Capabilities,
+  tuning?: Tuning,
+): DecoderPlans {
   const { vocabularySize, contextLength, tokens, sequenceLength } = decoder;
   const state: SamplerState = {
     sampling: stateTensor("sampling", [SAMPLING_WORDS]),
@@ -76,7 +81,7 @@ export function planDecoder(decoder: DecoderGraph, capabilities: Capabilities): 
     ),
     name: "step",
   });
-  const plan = (graph: Graph) => planGraph(graph, capabilities);
+  const plan = (graph: Graph) => planGraph(graph, capabilities, tuning);
   const prompt = (mode: SamplerMode) =>
     plan(withSampler(many, decoder, state, mode, sequenceLength));
   const step = (mode: SamplerMode) => plan(withSampler(one, decoder, state, mode, 1));

@@ -11,6 +11,8 @@ import { lookUpOp } from "./ops/index.ts";
 import type { Call, Operand, Shard } from "./ops/op.ts";
 import { shardRows } from "./sharding.ts";
 import type { IntLike, SymIntValues } from "./symint.ts";
+import { tunableCalls } from "./tunable-calls.ts";
+import type { TunableCall, Tuning } from "./tuning.ts";
 import { workOf } from "./work.ts";
 
 /** What a binding refers to. The executor turns these into GPU buffers. */
@@ -55,6 +57,8 @@ export interface Plan {
   readonly outputs: readonly Tensor[];
   /** Which kernels serve each operator, for `tetrad devices` and tests. */
   readonly routes: readonly { readonly op: string; readonly route: string }[];
+  /** Calls whose candidates a device could be asked to choose from, one for each key. */
+  readonly tunables: readonly TunableCall[];
 }
 
 /** Calls of a plan and the tensors whose bytes are another's. */
@@ -64,7 +68,7 @@ interface Lowered {
   readonly aliases: ReadonlyMap<Tensor, Tensor>;
 }
 
-function lower(graph: Graph, capabilities: Capabilities): Lowered {
+function lower(graph: Graph, capabilities: Capabilities, tuning: Tuning): Lowered {
   const aliases = new Map<Tensor, Tensor>();
   const calls: Call[] = [];
   const ops: string[] = [];
@@ -77,7 +81,7 @@ function lower(graph: Graph, capabilities: Capabilities): Lowered {
       aliases.set(result, aliases.get(aliased) ?? aliased);
       continue;
     }
-    for (const lowered of op.lower(node, { capabilities, shards })) {
+    for (const lowered of op.lower(node, { capabilities, tuning, shards })) {
       calls.push(lowered);
       ops.push(node.op);
     }
@@ -87,11 +91,15 @@ function lower(graph: Graph, capabilities: Capabilities): Lowered {
 
 /**
  * Chooses a kernel for every node, lays out memory by liveness and yields the dispatches. Pure: it
- * touches no GPU. Throws `UnsupportedError` for what no kernel serves and `DeviceError` for what
+ * touches no GPU; what was measured on one comes as `tuning`. Throws `UnsupportedError` for what no kernel serves and `DeviceError` for what
  * the device's limits forbid.
  */
-export function planGraph(graph: Graph, capabilities: Capabilities): Plan {
-  const { calls, ops, aliases } = lower(graph, capabilities);
+export function planGraph(
+  graph: Graph,
+  capabilities: Capabilities,
+  tuning: Tuning = new Map(),
+): Plan {
+  const { calls, ops, aliases } = lower(graph, capabilities, tuning);
   const root = (tensor: Tensor): Tensor => aliases.get(tensor) ?? tensor;
   const outputs = new Set(graph.outputs.map(root));
 
@@ -187,6 +195,7 @@ export function planGraph(graph: Graph, capabilities: Capabilities): Plan {
     inputs: graph.inputs,
     outputs: graph.outputs.map(root),
     routes: calls.map((call, index) => ({ op: ops[index]!, route: call.route.name })),
+    tunables: tunableCalls(calls, capabilities),
   };
 }
 

@@ -69,9 +69,10 @@ export async function runSuites(
         heavyLeftOut += 1;
         continue;
       }
-      const rows = await runCase(gpu, operator, kernelCase, options).catch((error: unknown) => [
-        thrown(gpu, operator, kernelCase, error),
-      ]);
+      const rows = await runCase(gpu, operator, kernelCase, {
+        ...options,
+        everyCandidate: heavy,
+      }).catch((error: unknown) => [thrown(gpu, operator, kernelCase, error)]);
       if (rows.length === 0) notRunnable += 1;
       for (const row of rows) onResult(row);
       results.push(...rows);

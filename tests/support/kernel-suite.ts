@@ -11,13 +11,18 @@ const HEAVY_MS = 1_800_000;
 /** Set for adapters that differ from another in subgroup size alone. */
 const onlySubgroups = process.env["TETRAD_TEST_ONLY"] === "subgroups";
 
+const heavyToo = process.env["TETRAD_HEAVY"] === "1";
+
 /** Draws the samples of large outputs again as a failure reported them. */
 const seed = process.env["TETRAD_TEST_SEED"];
-const options = { onlySubgroups, ...(seed === undefined ? {} : { seed: Number(seed) }) };
+const options = {
+  onlySubgroups,
+  everyCandidate: heavyToo,
+  ...(seed === undefined ? {} : { seed: Number(seed) }),
+};
 
 /** Runs a kernel suite on the adapter under test; heavy cases only with `TETRAD_HEAVY=1`. */
 export function testKernelSuite(suite: KernelSuite): void {
-  const heavyToo = process.env["TETRAD_HEAVY"] === "1";
   describe(suite.operator, () => {
     let gpu: GpuDevice;
     beforeAll(async () => {

@@ -1,13 +1,13 @@
 /** Normalisation, rotary position embedding, cache update and attention. */
 import { applyRotaryEmb } from "../../kernels/apply_rotary_emb/apply-rotary-emb.ts";
 import { rmsNorm } from "../../kernels/rms_norm/rms-norm.ts";
-import { sdpaWithKvCache } from "../../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
+import { sdpaWithKvCacheTunable } from "../../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
 import { updateCache } from "../../kernels/update_cache/update-cache.ts";
 import { elementCount } from "../ir.ts";
 import type { Node, Tensor } from "../ir.ts";
 import { maxOf, symIntExpression } from "../symint.ts";
 import type { IntLike } from "../symint.ts";
-import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
+import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Condition, LowerContext, Op } from "./op.ts";
 import { sameDims } from "./shape.ts";
 
@@ -248,7 +248,7 @@ export const sdpaWithKvCacheOp: Op = {
     args.optionalNumber(10);
     return [{ dtype: "f32", dims: q.dims }];
   },
-  lower(node, { capabilities }) {
+  lower(node, context) {
     const args = readArguments(node);
     const [q, k, v, kCache, vCache] = [0, 1, 2, 3, 4].map((index) => args.tensor(index)) as [
       Tensor,
@@ -260,7 +260,7 @@ export const sdpaWithKvCacheOp: Op = {
     const S = q.dims[1] ?? 1;
     const position = args.int(5);
     const headSize = fixedDim(q, 3);
-    const route = sdpaWithKvCache(
+    const tunable = sdpaWithKvCacheTunable(
       {
         heads: fixedDim(q, 2),
         kvHeads: fixedDim(k, 2),
@@ -271,11 +271,11 @@ export const sdpaWithKvCacheOp: Op = {
         rows: S === 1 ? "one" : "many",
         maxS: maxOf(S),
       },
-      capabilities,
+      context.capabilities,
     );
     return [
-      call(
-        route,
+      tunedCall(
+        tunable,
         {
           q,
           k,
@@ -286,6 +286,7 @@ export const sdpaWithKvCacheOp: Op = {
           out: onlyResult(node),
         },
         (values) => ({ S: values.get(S), position: values.get(position) }),
+        context,
       ),
     ];
   },

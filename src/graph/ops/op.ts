@@ -1,9 +1,12 @@
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { Route } from "../../gpu/kernel.ts";
+import { candidateNamed } from "../../kernels/shared/tunable.ts";
+import type { Tunable } from "../../kernels/shared/tunable.ts";
 import { isSymInt, isTensor } from "../ir.ts";
 import type { Argument, Dtype, Node, Tensor } from "../ir.ts";
 import type { IntLike, SymIntValues } from "../symint.ts";
+import type { Tuning } from "../tuning.ts";
 
 /** What a kernel binds for an operand. */
 export type Operand =
@@ -20,6 +23,8 @@ export interface Call {
   readonly route: Route<unknown>;
   readonly operands: Readonly<Record<string, Operand>>;
   readonly live: (values: SymIntValues) => unknown;
+  /** What the route was chosen from, where there was a choice. */
+  readonly tunable?: Tunable<unknown>;
 }
 
 /** Makes a {@link Call}, keeping route and live sizes of one type. */
@@ -31,6 +36,18 @@ export function call<Live>(
   return { route: route as Route<unknown>, operands, live };
 }
 
+/** Makes a {@link Call} of the candidate that was fastest on the device, as far as that is known. */
+export function tunedCall<Live>(
+  tunable: Tunable<Live>,
+  operands: Readonly<Record<string, Operand>>,
+  live: (values: SymIntValues) => Live,
+  { tuning }: LowerContext,
+): Call {
+  const { route } = candidateNamed(tunable, tuning.get(tunable.key));
+  const made = call(route(), operands, live);
+  return tunable.candidates.length === 1 ? made : { ...made, tunable: tunable as Tunable<unknown> };
+}
+
 /** Consecutive rows of a constant that fit one binding. */
 export interface Shard {
   readonly firstRow: number;
@@ -40,6 +57,7 @@ export interface Shard {
 /** What lowering may ask about the device. */
 export interface LowerContext {
   readonly capabilities: Capabilities;
+  readonly tuning: Tuning;
   /** How a constant's rows are split; one shard unless it is over the binding limit. */
   readonly shards: (tensor: Tensor) => readonly Shard[];
 }

@@ -1,14 +1,14 @@
 /** 4-bit projections and embeddings. */
 import { chooseQparams } from "../../kernels/choose_qparams/choose-qparams.ts";
 import { embeddingQ4gsw } from "../../kernels/embedding_q4gsw/embedding-q4gsw.ts";
-import { linearDq8caQ4gsw } from "../../kernels/linear_dq8ca_q4gsw/linear-dq8ca-q4gsw.ts";
-import { linearQ4gsw } from "../../kernels/linear_q4gsw/linear-q4gsw.ts";
-import { linearQcs4w } from "../../kernels/linear_qcs4w/linear-qcs4w.ts";
-import type { Route } from "../../gpu/kernel.ts";
+import { linearDq8caQ4gswTunable } from "../../kernels/linear_dq8ca_q4gsw/linear-dq8ca-q4gsw.ts";
+import { linearQ4gswTunable } from "../../kernels/linear_q4gsw/linear-q4gsw.ts";
+import { linearQcs4wTunable } from "../../kernels/linear_qcs4w/linear-qcs4w.ts";
+import type { Tunable } from "../../kernels/shared/tunable.ts";
 import { elementCount } from "../ir.ts";
 import type { Node, Tensor } from "../ir.ts";
 import { maxOf, sameInt, symIntExpression } from "../symint.ts";
-import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
+import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Call, LowerContext, Op, Operand, ResultType } from "./op.ts";
 
 /** Scales in the planes' element type. */
@@ -77,9 +77,9 @@ function inferLinear(args: ArgumentReader, where: LinearArguments): ResultType[]
 
 function lowerLinear(
   node: Node,
-  { shards }: LowerContext,
+  context: LowerContext,
   where: LinearArguments,
-  choose: (shape: LinearShape) => Route<{ readonly M: number }>,
+  routes: (shape: LinearShape) => Tunable<{ readonly M: number }>,
   further: Readonly<Record<string, Operand>> = {},
 ): Call[] {
   const args = readArguments(node);
@@ -91,8 +91,8 @@ function lowerLinear(
   const out = onlyResult(node);
   const K = fixedDim(x, -1);
   const M = symIntExpression("floordiv", elementCount(x.dims), K);
-  return shards(weight).map(({ firstRow, rows }, shard) => {
-    const route = choose({
+  return context.shards(weight).map(({ firstRow, rows }, shard) => {
+    const tunable = routes({
       N: rows,
       K,
       groupSize: groupSize(args, where),
@@ -104,8 +104,8 @@ function lowerLinear(
       outStride: fixedDim(weight, 0),
       outOffset: firstRow,
     });
-    return call(
-      route,
+    return tunedCall(
+      tunable,
       {
         x,
         ...further,
@@ -116,6 +116,7 @@ function lowerLinear(
         out,
       },
       (values) => ({ M: values.get(M) }),
+      context,
     );
   });
 }
@@ -129,7 +130,7 @@ const Q4GSW: LinearArguments = { weight: 1, scales: 2, group: 3, bias: 4 };
 export const linearQ4gswOp: Op = {
   infer: (args) => inferLinear(args, Q4GSW),
   lower: (node, context) =>
-    lowerLinear(node, context, Q4GSW, (shape) => linearQ4gsw(shape, context.capabilities)),
+    lowerLinear(node, context, Q4GSW, (shape) => linearQ4gswTunable(shape, context.capabilities)),
 };
 
 const Q4GSW_ADD: LinearArguments = { ...Q4GSW, residual: 5 };
@@ -148,7 +149,9 @@ export const linearQ4gswAddOp: Op = {
     return [{ dtype: "f32", dims: residual.dims }];
   },
   lower: (node, context) =>
-    lowerLinear(node, context, Q4GSW_ADD, (shape) => linearQ4gsw(shape, context.capabilities)),
+    lowerLinear(node, context, Q4GSW_ADD, (shape) =>
+      linearQ4gswTunable(shape, context.capabilities),
+    ),
 };
 
 const QCS4W: LinearArguments = { weight: 1, scales: 2, group: undefined, bias: undefined };
@@ -157,7 +160,7 @@ const QCS4W: LinearArguments = { weight: 1, scales: 2, group: undefined, bias: u
 export const linearQcs4wOp: Op = {
   infer: (args) => inferLinear(args, QCS4W),
   lower: (node, context) =>
-    lowerLinear(node, context, QCS4W, (shape) => linearQcs4w(shape, context.capabilities)),
+    lowerLinear(node, context, QCS4W, (shape) => linearQcs4wTunable(shape, context.capabilities)),
 };
 
 const DQ8CA: LinearArguments = { weight: 3, scales: 5, group: 6, bias: 7 };
@@ -185,7 +188,7 @@ export const linearDq8caQ4gswOp: Op = {
       node,
       context,
       DQ8CA,
-      (shape) => linearDq8caQ4gsw(shape, context.capabilities),
+      (shape) => linearDq8caQ4gswTunable(shape, context.capabilities),
       further,
     );
   },

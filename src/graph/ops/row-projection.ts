@@ -1,13 +1,13 @@
 /** Projections of one row: what passes make of a decoder's norm, linear layers and SwiGLU. */
 import {
-  normLinearQ4gsw,
-  qkvQ4gsw,
-  swigluQ4gsw,
+  normLinearTunable,
+  qkvTunable,
+  swigluTunable,
 } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import type { RowProjectionShape } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { elementCount } from "../ir.ts";
 import type { Node, Tensor } from "../ir.ts";
-import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
+import { tunedCall, fixedDim, onlyResult, readArguments } from "./op.ts";
 import type { ArgumentReader, Op, Operand } from "./op.ts";
 import { checkPlanes, scaleType } from "./quantized.ts";
 
@@ -71,13 +71,14 @@ export const normLinearQ4gswOp: Op = {
     const [{ N }] = inferRow(args, 1) as [{ readonly N: number }];
     return [rowOf(args.tensor(0), N)];
   },
-  lower(node, { capabilities, shards }) {
+  lower(node, context) {
+    const { capabilities, shards } = context;
     const { shape, input, matrix } = readRow(node);
     const [weight, scales] = matrix(0);
     // The norm is repeated for each shard, which only vocabularies of small devices have.
     return shards(weight).map(({ firstRow, rows }, shard) =>
-      call(
-        normLinearQ4gsw({ ...shape, N: rows, outOffset: firstRow }, capabilities),
+      tunedCall(
+        normLinearTunable({ ...shape, N: rows, outOffset: firstRow }, capabilities),
         {
           ...input,
           weight: { tensor: weight, shard },
@@ -85,6 +86,7 @@ export const normLinearQ4gswOp: Op = {
           out: onlyResult(node),
         },
         nothingLive,
+        context,
       ),
     );
   },
@@ -100,12 +102,13 @@ export const swigluQ4gswOp: Op = {
     args.check(gate.N === up.N, () => `gate has ${gate.N} rows, up ${up.N}`);
     return [rowOf(args.tensor(0), gate.N)];
   },
-  lower(node, { capabilities }) {
+  lower(node, context) {
+    const { capabilities } = context;
     const { shape, input, matrix } = readRow(node);
     const [[gate, gateScales], [up, upScales]] = [matrix(0), matrix(1)];
     return [
-      call(
-        swigluQ4gsw({ ...shape, N: fixedDim(gate, 0) }, capabilities),
+      tunedCall(
+        swigluTunable({ ...shape, N: fixedDim(gate, 0) }, capabilities),
         {
           ...input,
           gate,
@@ -115,6 +118,7 @@ export const swigluQ4gswOp: Op = {
           out: onlyResult(node),
         },
         nothingLive,
+        context,
       ),
     ];
   },
@@ -123,7 +127,8 @@ export const swigluQ4gswOp: Op = {
 /** [x, norm weight | null, epsilon | null, group size, q, its scales, k, …, v, …] → q, k, v of x. */
 export const qkvQ4gswOp: Op = {
   infer: (args) => inferRow(args, 3).map(({ N }) => rowOf(args.tensor(0), N)),
-  lower(node, { capabilities }) {
+  lower(node, context) {
+    const { capabilities } = context;
     const { shape, input, matrix } = readRow(node);
     const operands: Record<string, Operand> = { ...input };
     const rows = (["q", "k", "v"] as const).map((name, index) => {
@@ -135,6 +140,8 @@ export const qkvQ4gswOp: Op = {
       operands[`${name}_out`] = out;
       return fixedDim(weight, 0);
     }) as [number, number, number];
-    return [call(qkvQ4gsw({ ...shape, rows }, capabilities), operands, nothingLive)];
+    return [
+      tunedCall(qkvTunable({ ...shape, rows }, capabilities), operands, nothingLive, context),
+    ];
   },
 };

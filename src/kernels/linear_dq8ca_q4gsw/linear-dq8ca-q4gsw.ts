@@ -2,11 +2,13 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { elementwiseGrid } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
-import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
+import { linearQ4gswTunable } from "../linear_q4gsw/linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "../linear_q4gsw/linear-q4gsw.ts";
 import { ELEMENTWISE_WORKGROUP_SIZE } from "../shared/element-type.ts";
 import invocationIndex from "../shared/invocation-index.wgsl";
 import roundHalfEven from "../shared/round-half-even.wgsl";
+import { defaultRoute, mapRoutes, SCALE_MAGNITUDE } from "../shared/tunable.ts";
+import type { Tunable } from "../shared/tunable.ts";
 import source from "./requantize.wgsl";
 
 type Live = { readonly M: number };
@@ -24,14 +26,33 @@ export interface LinearDq8caQ4gswShape extends Omit<LinearQ4gswShape, "rows" | "
  * leaves of it, in f32, so that every fast route serves.
  */
 export function linearDq8caQ4gsw(
-  { maxM, ...shape }: LinearDq8caQ4gswShape,
+  shape: LinearDq8caQ4gswShape,
   capabilities: Capabilities,
 ): Route<Live> {
-  const { K } = shape;
-  const linear = linearQ4gsw(
+  return defaultRoute(linearDq8caQ4gswTunable(shape, capabilities));
+}
+
+/** The routes that `linearDq8caQ4gsw` has for a shape on a device. */
+export function linearDq8caQ4gswTunable(
+  { maxM, ...shape }: LinearDq8caQ4gswShape,
+  capabilities: Capabilities,
+): Tunable<Live> {
+  const linear = linearQ4gswTunable(
     maxM === 1 ? { ...shape, rows: "one" } : { ...shape, rows: "many", maxM },
     capabilities,
   );
+  const tunable = mapRoutes(linear, "linear_dq8ca_q4gsw", (route) =>
+    withRequantizedRows(route, shape.K, maxM, capabilities),
+  );
+  return { ...tunable, magnitudes: { ...tunable.magnitudes, x_scale: SCALE_MAGNITUDE } };
+}
+
+function withRequantizedRows(
+  linear: Route<Live>,
+  K: number,
+  maxM: number,
+  capabilities: Capabilities,
+): Route<Live> {
   const requantize: DispatchTemplate<Live> = {
     kernel: defineKernel({
       label: "linear_dq8ca_q4gsw_requantize",

@@ -3,12 +3,13 @@ import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.t
 import { f16BitsToNumber } from "../../quant/f16.ts";
 import { ramp, randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
+import { defaultRoute } from "../shared/tunable.ts";
 import type { Operand } from "../testing/run-route.ts";
 import { runnableWithBinding } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { linearQ4gswReference, linearQ4gswWeightedSums } from "./linear-q4gsw.reference.ts";
 import type { Q4Matrix } from "./linear-q4gsw.reference.ts";
-import { linearQ4gsw } from "./linear-q4gsw.ts";
+import { linearQ4gswTunable } from "./linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "./linear-q4gsw.ts";
 
 /** How a case differs from a plain one: groups of 32, f16 scales, no bias, out [M, N]. */
@@ -25,6 +26,8 @@ export interface LinearCaseOptions {
   /** Device limits to pretend. */
   readonly restrict?: CapabilityOverrides;
   readonly heavy?: string;
+  /** Whatever a device may choose by measuring is checked. */
+  readonly candidates?: true;
 }
 
 type Live = { readonly M: number };
@@ -179,7 +182,7 @@ function linearCase(
     residual = false,
     restrict = {},
   } = options;
-  const { maxM = M, outStride, outOffset, heavy } = options;
+  const { maxM = M, outStride, outOffset, heavy, candidates } = options;
   const shape: LinearQ4gswShape = {
     N,
     K,
@@ -192,9 +195,14 @@ function linearCase(
     ...(outOffset === undefined ? {} : { outOffset }),
   };
   const makeX = () => ramp(M * K, 17, 8, 16);
+  const tunable = (capabilities: Capabilities) =>
+    linearQ4gswTunable(shape, restrictCapabilities(capabilities, restrict));
   return {
     name: caseName(M, shape, options),
-    route: (capabilities) => linearQ4gsw(shape, restrictCapabilities(capabilities, restrict)),
+    route: (capabilities) => defaultRoute(tunable(capabilities)),
+    ...(candidates === undefined
+      ? {}
+      : { candidates: (capabilities) => tunable(capabilities).candidates }),
     expectRoute: (capabilities) => {
       const available = restrictCapabilities(capabilities, restrict);
       const inBlocks = K % 32 === 0 && groupSize % 32 === 0;

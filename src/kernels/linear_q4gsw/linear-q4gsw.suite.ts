@@ -141,6 +141,9 @@ function gemvEdges() {
     gemvCase([1000, 31], { groupSize: 8, restrict: { limits } }),
     // small workgroups
     gemvCase([8192, 9], { restrict: { limits: { maxComputeInvocationsPerWorkgroup: 64 } } }),
+    // Every layout that a device may choose.
+    gemvCase([8192, 11], { residual: true, candidates: true }),
+    gemvCase([2056, 11], { groupSize: 8, candidates: true }),
   ];
 }
 

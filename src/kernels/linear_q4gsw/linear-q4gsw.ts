@@ -10,6 +10,8 @@ import type { DispatchTemplate, Grid, Kernel, Route } from "../../gpu/kernel.ts"
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { productWork } from "../../gpu/work.ts";
 import q4Scales from "../shared/q4-scales.wgsl";
+import { defaultRoute, SCALE_MAGNITUDE, variantName, variantsOf } from "../shared/tunable.ts";
+import type { Candidate, Tunable } from "../shared/tunable.ts";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
 import fallbackSource from "./fallback.wgsl";
@@ -50,8 +52,8 @@ export interface LinearQ4gswShape {
 type Live = { readonly M: number };
 
 /**
- * Bounds of the GEMV workgroup: the lower one is what gemv-workgroup.wgsl needs for its sums; more
- * lanes than the upper one were never faster.
+ * Bounds of the GEMV workgroup where nothing was measured: the lower one is what gemv-workgroup.wgsl
+ * needs for its sums; more lanes than the upper one were never faster.
  */
 const GEMV_MIN_LANES = 32;
 const GEMV_MAX_LANES = 128;
@@ -65,6 +67,10 @@ const GEMV_TOTAL_LANES = 2 ** 17;
 
 /** From this many outputs on a workgroup computes four together, sharing what it reads of x. */
 const GEMV_MANY_OUTPUTS = 1536;
+
+/** What a device is asked to choose from, if it is asked. */
+const GEMV_LANES = [32, 64, 128, 256];
+const GEMV_OUTPUTS = [1, 2, 4];
 
 /** Rows and large tiles from which on large tiles pay; fewer leave many of a GPU's cores idle. */
 const LARGE_TILE_MIN_ROWS = 33;
@@ -97,52 +103,118 @@ const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
  * ±65,504. `restrictCapabilities(…, { subgroupMatrices: false })` keeps to f32.
  */
 export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  return defaultRoute(linearQ4gswTunable(shape, capabilities));
+}
+
+/** The routes that `linearQ4gsw` has for a shape on a device. */
+export function linearQ4gswTunable(
+  shape: LinearQ4gswShape,
+  capabilities: Capabilities,
+): Tunable<Live> {
+  const { N, K, groupSize, scaleType, hasBias, hasResidual = false, rows, maxM = 1 } = shape;
+  const M = rows === "one" ? 1 : maxM;
+  const parts = [
+    `linear_q4gsw N=${N} K=${K} g${groupSize} ${scaleType}`,
+    hasBias && "bias",
+    hasResidual && "residual",
+    rows === "one" ? "M=1" : `M≤${maxM}`,
+  ];
+  return {
+    key: parts.filter(Boolean).join(" "),
+    candidates: candidates(shape, capabilities),
+    trials: [{ live: { M } }],
+    tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
+    magnitudes: { scales: SCALE_MAGNITUDE },
+  };
+}
+
+type Candidates = Tunable<Live>["candidates"];
+
+function candidates(shape: LinearQ4gswShape, capabilities: Capabilities): Candidates {
   const { K, groupSize, rows } = shape;
+  const only = (name: string, route: () => Route<Live>): Candidates => [{ name, route }];
   if (capabilities.software && K % 32 === 0 && groupSize % 32 === 0) {
-    return serial(shape, capabilities);
+    return only("serial", () => serial(shape, capabilities));
   }
-  if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemv(shape, capabilities);
+  if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemvs(shape, capabilities);
   if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) {
     const tiles = matrixTiles(shape, capabilities);
     return tiles.length > 0
-      ? gemmMatrix(shape, tiles, capabilities)
-      : gemmTiled(shape, gemmTile(shape, capabilities), capabilities);
+      ? only("matrix", () => gemmMatrix(shape, tiles, capabilities))
+      : only("tiled", () => gemmTiled(shape, gemmTile(shape, capabilities), capabilities));
   }
-  return fallback(shape, capabilities);
+  return only("fallback", () => fallback(shape, capabilities));
+}
+
+/** How a GEMV is laid out. */
+type GemvVariant = {
+  /** Where lanes add up. */
+  readonly sums: "subgroups" | "workgroup";
+  readonly lanes: number;
+  readonly outputs: number;
+};
+
+/** Where a group is a whole number of 16-byte blocks, a lane reads one at a time, else a word. */
+const readsBlocks = ({ groupSize }: LinearQ4gswShape): boolean => groupSize % 32 === 0;
+
+function gemvs(shape: LinearQ4gswShape, capabilities: Capabilities): Candidates {
+  const { N, K } = shape;
+  const outputs = N < GEMV_MANY_OUTPUTS ? 2 : 4;
+  const loads = K / (readsBlocks(shape) ? 32 : 8);
+  const { atLeast, atMost } = gemvLaneLimits(capabilities);
+  const preferred: GemvVariant = {
+    sums: capabilities.subgroups === undefined ? "workgroup" : "subgroups",
+    lanes: gemvLanes(divideCeil(N, outputs), loads, capabilities),
+    outputs,
+  };
+  const [first, ...others] = variantsOf<GemvVariant>(preferred, {
+    sums: [preferred.sums],
+    lanes: GEMV_LANES.filter(
+      (lanes) => lanes >= atLeast && lanes <= atMost && lanes <= Math.max(loads, preferred.lanes),
+    ),
+    outputs: GEMV_OUTPUTS,
+  });
+  const candidate = (variant: GemvVariant): Candidate<Live> => ({
+    name: variantName(variant),
+    route: () => gemv(shape, variant, capabilities),
+  });
+  return [candidate(first), ...others.map(candidate)];
 }
 
 /** One row: a workgroup a few outputs, its lanes along K. */
-function gemv(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
-  const { N, K, groupSize } = shape;
-  // Where a group is a whole number of 16-byte blocks, a lane reads one at a time.
-  const inBlocks = groupSize % 32 === 0;
-  const subgroups = capabilities.subgroups !== undefined;
-  const name = subgroups ? "gemv_subgroups" : "gemv_workgroup";
-  const outputs = N < GEMV_MANY_OUTPUTS ? 2 : 4;
-  const workgroups = divideCeil(N, outputs);
+function gemv(
+  shape: LinearQ4gswShape,
+  { sums, lanes, outputs }: GemvVariant,
+  capabilities: Capabilities,
+): Route<Live> {
+  const { N, groupSize } = shape;
+  const inBlocks = readsBlocks(shape);
+  const name = `gemv_${sums}`;
   const kernel = defineLinear(shape, name, {
-    parts: [inBlocks ? dotBlocks : dotWords, subgroups ? gemvSubgroups : gemvWorkgroup],
+    parts: [inBlocks ? dotBlocks : dotWords, sums === "subgroups" ? gemvSubgroups : gemvWorkgroup],
     constants: {
       OUTPUTS: outputs,
       ...(inBlocks ? { BLOCKS_PER_GROUP: groupSize / 32 } : { WORDS_PER_GROUP: groupSize / 8 }),
     },
-    overrides: { WORKGROUP_SIZE: gemvLanes(workgroups, K / (inBlocks ? 32 : 8), capabilities) },
+    overrides: { WORKGROUP_SIZE: lanes },
   });
-  const grid: Grid = [clampWorkgroupCount(workgroups, capabilities), 1, 1];
+  const grid: Grid = [clampWorkgroupCount(divideCeil(N, outputs), capabilities), 1, 1];
   return route(shape, name, kernel, () => grid);
 }
 
+/** A workgroup smaller than a subgroup would leave some of its lanes idle. */
+function gemvLaneLimits({ subgroups, limits }: Capabilities) {
+  return {
+    atLeast: Math.max(GEMV_MIN_LANES, subgroups?.minSize ?? 0),
+    atMost: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+  };
+}
+
 /** Lanes a workgroup: a power of two, not more than there are loads along K. */
-function gemvLanes(workgroups: number, loads: number, { subgroups, limits }: Capabilities): number {
+function gemvLanes(workgroups: number, loads: number, capabilities: Capabilities): number {
   const wanted = 2 ** Math.floor(Math.log2(Math.min(GEMV_TOTAL_LANES / workgroups, loads)));
-  // A workgroup smaller than a subgroup would leave some of its lanes idle.
-  const atLeast = Math.max(GEMV_MIN_LANES, subgroups?.minSize ?? 0);
-  const atMost = Math.min(
-    GEMV_MAX_LANES,
-    limits.maxComputeInvocationsPerWorkgroup,
-    limits.maxComputeWorkgroupSizeX,
-  );
-  return Math.min(Math.max(wanted, atLeast), atMost);
+  const { atLeast, atMost } = gemvLaneLimits(capabilities);
+  return Math.min(Math.max(wanted, atLeast), GEMV_MAX_LANES, atMost);
 }
 
 /** Many rows on subgroup matrices; few live ones in f32. One of the dispatches has workgroups. */

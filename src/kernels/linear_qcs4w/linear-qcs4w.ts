@@ -1,7 +1,11 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { Route } from "../../gpu/kernel.ts";
-import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
+import { linearQ4gswTunable } from "../linear_q4gsw/linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "../linear_q4gsw/linear-q4gsw.ts";
+import { defaultRoute, mapRoutes } from "../shared/tunable.ts";
+import type { Tunable } from "../shared/tunable.ts";
+
+type Live = { readonly M: number };
 
 /** What is fixed about `et_vk.linear_qcs4w`: as for linear_q4gsw, but for the group, which is K. */
 export type LinearQcs4wShape = Omit<LinearQ4gswShape, "groupSize">;
@@ -12,10 +16,15 @@ export type LinearQcs4wShape = Omit<LinearQ4gswShape, "groupSize">;
  * and has its weight layout: even k in low nibbles. Programs that store even k in high nibbles must be
  * repacked when they are loaded.
  */
-export function linearQcs4w(
+export function linearQcs4w(shape: LinearQcs4wShape, capabilities: Capabilities): Route<Live> {
+  return defaultRoute(linearQcs4wTunable(shape, capabilities));
+}
+
+/** The routes that `linearQcs4w` has for a shape on a device. */
+export function linearQcs4wTunable(
   shape: LinearQcs4wShape,
   capabilities: Capabilities,
-): Route<{ readonly M: number }> {
-  const route = linearQ4gsw({ ...shape, groupSize: shape.K }, capabilities);
-  return { ...route, name: `qcs4w_${route.name}` };
+): Tunable<Live> {
+  const linear = linearQ4gswTunable({ ...shape, groupSize: shape.K }, capabilities);
+  return mapRoutes(linear, "linear_qcs4w", (route) => ({ ...route, name: `qcs4w_${route.name}` }));
 }

@@ -1,6 +1,6 @@
 // One matrix: an item is OUTPUTS neighbouring outputs. With project.wgsl.
 
-const OUTPUTS: u32 = 4u;
+const OUTPUTS: u32 = 4u; // @param outputs an item
 const SUMS: u32 = OUTPUTS;
 
 struct Params {

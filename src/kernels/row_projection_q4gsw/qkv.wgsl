@@ -1,7 +1,7 @@
 // Three matrices of one K: items of OUTPUTS neighbouring outputs, first q's, then k's, then v's. Ten
 // storage buffers. With project.wgsl.
 
-const OUTPUTS: u32 = 4u;
+const OUTPUTS: u32 = 4u; // @param outputs an item
 const SUMS: u32 = OUTPUTS;
 
 struct Params {

@@ -1,13 +1,14 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities, DeviceLimits } from "../../gpu/capabilities.ts";
-import type { Route } from "../../gpu/kernel.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
 import { randomValues } from "../testing/data.ts";
 import type { Operand } from "../testing/run-route.ts";
+import { defaultRoute } from "../shared/tunable.ts";
+import type { Tunable } from "../shared/tunable.ts";
 import { defineSuite, runnableWithBinding } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
-import { normLinearQ4gsw, qkvQ4gsw, swigluQ4gsw } from "./row-projection-q4gsw.ts";
+import { normLinearTunable, qkvTunable, swigluTunable } from "./row-projection-q4gsw.ts";
 import type { RowProjectionShape } from "./row-projection-q4gsw.ts";
 
 /** How a case differs from a plain one: groups of 32, f16 scales, x normalised. */
@@ -19,6 +20,8 @@ interface Options {
   readonly heavy?: string;
   /** A group of x is zeros; another is a thousand times the rest. */
   readonly uneven?: true;
+  /** Whatever a device may choose by measuring is checked. */
+  readonly candidates?: true;
 }
 
 /** A matrix's operand, and the rows of it. */
@@ -44,9 +47,9 @@ function projectionCase(
   K: number,
   matrices: Matrices,
   options: Options,
-  route: (shape: RowProjectionShape, capabilities: Capabilities) => Route<object>,
+  tunable: (shape: RowProjectionShape, capabilities: Capabilities) => Tunable<object>,
 ): KernelCase<object> {
-  const { groupSize = 32, scaleType = "f16", norm, limits, heavy, uneven } = options;
+  const { groupSize = 32, scaleType = "f16", norm, limits, heavy, uneven, candidates } = options;
   const shape: RowProjectionShape = {
     K,
     groupSize,
@@ -71,7 +74,10 @@ function projectionCase(
     ]
       .filter(Boolean)
       .join(" "),
-    route: (capabilities) => route(shape, restrict(capabilities)),
+    route: (capabilities) => defaultRoute(tunable(shape, restrict(capabilities))),
+    ...(candidates === undefined
+      ? {}
+      : { candidates: (capabilities) => tunable(shape, restrict(capabilities)).candidates }),
     expectRoute(capabilities) {
       const { software, subgroups, integerDot, limits: has } = restrict(capabilities);
       const inBlocks = K % 32 === 0 && groupSize % 32 === 0;
@@ -114,20 +120,20 @@ function projectionCase(
 
 function linear(K: number, N: number, options: Options = {}) {
   return projectionCase("linear", K, { weight: N }, options, (shape, capabilities) =>
-    normLinearQ4gsw({ ...shape, N }, capabilities),
+    normLinearTunable({ ...shape, N }, capabilities),
   );
 }
 
 function swiglu(K: number, N: number, options: Options = {}) {
   return projectionCase("swiglu", K, { gate: N, up: N }, options, (shape, capabilities) =>
-    swigluQ4gsw({ ...shape, N }, capabilities),
+    swigluTunable({ ...shape, N }, capabilities),
   );
 }
 
 function qkv(K: number, rows: readonly [number, number, number], options: Options = {}) {
   const [q, k, v] = rows;
   return projectionCase("qkv", K, { q, k, v }, options, (shape, capabilities) =>
-    qkvQ4gsw({ ...shape, rows }, capabilities),
+    qkvTunable({ ...shape, rows }, capabilities),
   );
 }
 
@@ -157,4 +163,8 @@ export const rowProjectionQ4gswSuite = defineSuite("row_projection_q4gsw", [
   qkv(96, [33, 9, 10], { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
   qkv(64, [16, 8, 8], { limits: { maxStorageBuffersPerShaderStage: 8 } }),
   qkv(8192, [5, 3, 2], { groupSize: 256, scaleType: "f32", norm: false }),
+  // every layout that a device may choose
+  linear(8192, 9, { candidates: true }),
+  swiglu(8192, 7, { candidates: true }),
+  qkv(8192, [5, 3, 2], { candidates: true }),
 ]);

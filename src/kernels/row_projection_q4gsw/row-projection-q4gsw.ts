@@ -13,6 +13,8 @@ import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
 import { rmsNorm } from "../rms_norm/rms-norm.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
+import { defaultRoute, SCALE_MAGNITUDE, variantName, variantsOf } from "../shared/tunable.ts";
+import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { siluMul } from "../silu_mul/silu-mul.ts";
 import inputF32 from "./input-f32.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
@@ -42,6 +44,20 @@ const LIMB_LANES = 32;
 const SHORT_K = 4096;
 const SHORT_K_LANES = 32;
 const LONG_K_LANES = 128;
+
+/** What a device is asked to choose from, if it is asked. */
+const LANES = [32, 64, 128, 256];
+const OUTPUTS = [1, 2, 4];
+
+/** How the kernels of this folder are laid out. */
+type Variant = {
+  /** What the projection reads x as. */
+  readonly input: "limbs" | "f32";
+  /** Lanes a workgroup. */
+  readonly lanes: number;
+  /** Outputs an item, of each matrix that is in it. */
+  readonly outputs: number;
+};
 
 /** Storage buffers that q, k and v in one dispatch take. */
 const QKV_BUFFERS = 10;
@@ -128,44 +144,63 @@ function limbInput({ K, norm }: RowProjectionShape, capabilities: Capabilities):
   };
 }
 
-/** Lanes a workgroup. */
-function projectLanes(K: number, { subgroups, limits }: Capabilities): number {
-  const wanted = K <= SHORT_K ? SHORT_K_LANES : LONG_K_LANES;
-  return Math.min(
-    Math.max(wanted, subgroups?.minSize ?? 0),
-    limits.maxComputeInvocationsPerWorkgroup,
-  );
-}
-
 interface Projection {
   readonly name: string;
   readonly parts: readonly string[];
-  /** Items of the kernel: workgroups, if the device allows as many. */
-  readonly items: number;
+  /** Rows of each part of the result, which no item crosses. */
+  readonly rows: readonly number[];
+  /** Outputs an item where nothing was measured. */
+  readonly outputs: number;
   readonly bind: Readonly<Record<string, string>>;
   readonly params: Readonly<Record<string, number>>;
   readonly work: StatedWork;
+}
+
+/** The layouts that a device can run, the one for unmeasured devices first. */
+function variants(
+  { K }: RowProjectionShape,
+  { outputs }: Projection,
+  { integerDot, subgroups, limits }: Capabilities,
+): readonly [Variant, ...Variant[]] {
+  const atLeast = subgroups?.minSize ?? 0;
+  const atMost = limits.maxComputeInvocationsPerWorkgroup;
+  const wanted = K <= SHORT_K ? SHORT_K_LANES : LONG_K_LANES;
+  const lanes = Math.min(Math.max(wanted, atLeast), atMost);
+  const blocks = K / 32;
+  return variantsOf<Variant>(
+    { input: integerDot ? "limbs" : "f32", lanes, outputs },
+    {
+      input: integerDot ? ["limbs", "f32"] : ["f32"],
+      lanes: LANES.filter(
+        (count) => count >= atLeast && count <= atMost && count <= Math.max(blocks, lanes),
+      ),
+      outputs: OUTPUTS,
+    },
+  );
 }
 
 /** What fills the input, then one dispatch over all matrices. */
 function fused(
   shape: RowProjectionShape,
   projection: Projection,
+  variant: Variant,
   capabilities: Capabilities,
 ): Route<Live> {
   const { K, groupSize, scaleType, norm } = shape;
-  const input = capabilities.integerDot
-    ? limbInput(shape, capabilities)
-    : plainInput(shape, capabilities);
+  const { lanes, outputs } = variant;
+  const input =
+    variant.input === "limbs" ? limbInput(shape, capabilities) : plainInput(shape, capabilities);
+  const items = projection.rows.reduce((sum, rows) => sum + divideCeil(rows, outputs), 0);
   const kernel: Kernel = defineKernel({
     label: `${projection.name}_q4gsw_${input.name}`,
     parts: [input.source, ...projection.parts, projectSource],
     constants: {
+      OUTPUTS: outputs,
       BLOCKS_PER_GROUP: groupSize / 32,
       SCALES_F16: scaleType === "f16",
       NORM: input.lacksFactor,
     },
-    overrides: { WORKGROUP_SIZE: projectLanes(K, capabilities) },
+    overrides: { WORKGROUP_SIZE: lanes },
   });
   return {
     name: `${projection.name}_${input.name}`,
@@ -176,10 +211,41 @@ function fused(
         kernel,
         bind: { x: input.operand, ...projection.bind },
         params: () => ({ K, epsilon: norm?.epsilon ?? 0, ...projection.params }),
-        grid: () => [clampWorkgroupCount(projection.items, capabilities), 1, 1],
+        grid: () => [clampWorkgroupCount(items, capabilities), 1, 1],
         work: () => projection.work,
       },
     ],
+  };
+}
+
+/** The fused routes and the separate operators, in whichever order suits an unmeasured device. */
+function tunable(
+  shape: RowProjectionShape,
+  projection: Projection,
+  separate: () => Route<Live>,
+  capabilities: Capabilities,
+  fits = true,
+): Tunable<Live> {
+  const { K, groupSize, scaleType, norm } = shape;
+  const apart: Candidate<Live> = { name: "separate", route: separate };
+  const candidate = (variant: Variant): Candidate<Live> => ({
+    name: variantName(variant),
+    route: () => fused(shape, projection, variant, capabilities),
+  });
+  const together =
+    fits && isFused(shape, capabilities) ? variants(shape, projection, capabilities) : [];
+  const [first, ...others] = together;
+  const N = projection.rows.join("+");
+  return {
+    key: `${projection.name}_row_q4gsw N=${N} K=${K} g${groupSize} ${scaleType}${norm ? " norm" : ""}`,
+    candidates: first === undefined ? [apart] : [candidate(first), ...others.map(candidate), apart],
+    trials: [{ live: {} }],
+    tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
+    magnitudes: Object.fromEntries(
+      Object.values(projection.bind)
+        .filter((operand) => operand.endsWith("scales"))
+        .map((operand) => [operand, SCALE_MAGNITUDE]),
+    ),
   };
 }
 
@@ -207,18 +273,30 @@ export interface NormLinearShape extends RowProjectionShape {
  * words and scales [N, K / groupSize] as `linear_q4gsw` has them, out f32 of outOffset + N elements.
  */
 export function normLinearQ4gsw(shape: NormLinearShape, capabilities: Capabilities): Route<Live> {
+  return defaultRoute(normLinearTunable(shape, capabilities));
+}
+
+/** The routes that `normLinearQ4gsw` has for a shape on a device. */
+export function normLinearTunable(
+  shape: NormLinearShape,
+  capabilities: Capabilities,
+): Tunable<Live> {
   const { N, K, outOffset = 0 } = shape;
-  if (isFused(shape, capabilities)) {
-    const projection = {
-      name: "linear",
-      parts: [linearSource],
-      items: divideCeil(N, 4),
-      bind: { out: "out", weight: "weight", scales: "scales" },
-      params: { N, out_offset: outOffset },
-      work: { ...productWork(1, N, K), bytes: { out: 4 * N } },
-    };
-    return fused(shape, projection, capabilities);
-  }
+  const projection = {
+    name: "linear",
+    parts: [linearSource],
+    rows: [N],
+    outputs: 4,
+    bind: { out: "out", weight: "weight", scales: "scales" },
+    params: { N, out_offset: outOffset },
+    work: { ...productWork(1, N, K), bytes: { out: 4 * N } },
+  };
+  const separate = () => separateNormLinear(shape, capabilities);
+  return tunable(shape, projection, separate, capabilities);
+}
+
+function separateNormLinear(shape: NormLinearShape, capabilities: Capabilities): Route<Live> {
+  const { N, outOffset = 0 } = shape;
   const input = plainInput(shape, capabilities);
   return {
     name: "linear_separate",
@@ -241,19 +319,27 @@ export interface SwigluShape extends RowProjectionShape {
  * f32 [N].
  */
 export function swigluQ4gsw(shape: SwigluShape, capabilities: Capabilities): Route<Live> {
+  return defaultRoute(swigluTunable(shape, capabilities));
+}
+
+/** The routes that `swigluQ4gsw` has for a shape on a device. */
+export function swigluTunable(shape: SwigluShape, capabilities: Capabilities): Tunable<Live> {
   const { N, K } = shape;
-  if (isFused(shape, capabilities)) {
-    const operands = ["out", "gate", "gate_scales", "up", "up_scales"];
-    const projection = {
-      name: "swiglu",
-      parts: [sigmoid, swigluSource],
-      items: divideCeil(N, 2),
-      bind: Object.fromEntries(operands.map((name) => [name, name])),
-      params: { N },
-      work: productWork(1, 2 * N, K),
-    };
-    return fused(shape, projection, capabilities);
-  }
+  const operands = ["out", "gate", "gate_scales", "up", "up_scales"];
+  const projection = {
+    name: "swiglu",
+    parts: [sigmoid, swigluSource],
+    rows: [N],
+    outputs: 2,
+    bind: Object.fromEntries(operands.map((name) => [name, name])),
+    params: { N },
+    work: productWork(1, 2 * N, K),
+  };
+  return tunable(shape, projection, () => separateSwiglu(shape, capabilities), capabilities);
+}
+
+function separateSwiglu(shape: SwigluShape, capabilities: Capabilities): Route<Live> {
+  const { N } = shape;
   const input = plainInput(shape, capabilities);
   const part = (matrix: "gate" | "up") =>
     separateLinear(
@@ -284,20 +370,28 @@ export interface QkvShape extends RowProjectionShape {
  * [K], for each of q, k and v: itself [rows, K / 8] words, q_scales, q_out f32 [rows].
  */
 export function qkvQ4gsw(shape: QkvShape, capabilities: Capabilities): Route<Live> {
+  return defaultRoute(qkvTunable(shape, capabilities));
+}
+
+/** The routes that `qkvQ4gsw` has for a shape on a device. */
+export function qkvTunable(shape: QkvShape, capabilities: Capabilities): Tunable<Live> {
   const [qRows, kRows, vRows] = shape.rows;
+  const operands = ["q", "k", "v"].flatMap((name) => [name, `${name}_scales`, `${name}_out`]);
+  const projection = {
+    name: "qkv",
+    parts: [qkvSource],
+    rows: shape.rows,
+    outputs: 4,
+    bind: Object.fromEntries(operands.map((name) => [name, name])),
+    params: { q_rows: qRows, k_rows: kRows, v_rows: vRows },
+    work: productWork(1, qRows + kRows + vRows, shape.K),
+  };
+  const separate = () => separateQkv(shape, capabilities);
   const enoughBuffers = capabilities.limits.maxStorageBuffersPerShaderStage >= QKV_BUFFERS;
-  if (enoughBuffers && isFused(shape, capabilities)) {
-    const operands = ["q", "k", "v"].flatMap((name) => [name, `${name}_scales`, `${name}_out`]);
-    const projection = {
-      name: "qkv",
-      parts: [qkvSource],
-      items: shape.rows.reduce((sum, rows) => sum + divideCeil(rows, 4), 0),
-      bind: Object.fromEntries(operands.map((name) => [name, name])),
-      params: { q_rows: qRows, k_rows: kRows, v_rows: vRows },
-      work: productWork(1, qRows + kRows + vRows, shape.K),
-    };
-    return fused(shape, projection, capabilities);
-  }
+  return tunable(shape, projection, separate, capabilities, enoughBuffers);
+}
+
+function separateQkv(shape: QkvShape, capabilities: Capabilities): Route<Live> {
   const input = plainInput(shape, capabilities);
   const parts = (["q", "k", "v"] as const).flatMap((name, index) =>
     separateLinear(

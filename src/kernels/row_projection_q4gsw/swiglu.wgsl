@@ -1,7 +1,7 @@
 // Two matrices and SwiGLU: out[n] = silu(gate[n] · x) · (up[n] · x). An item is OUTPUTS neighbouring
 // outputs: their rows of the one matrix, then of the other. With project.wgsl and shared/sigmoid.wgsl.
 
-const OUTPUTS: u32 = 2u;
+const OUTPUTS: u32 = 2u; // @param outputs an item
 const SUMS: u32 = 2u * OUTPUTS;
 
 struct Params {

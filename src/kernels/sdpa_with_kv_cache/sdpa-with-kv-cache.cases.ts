@@ -1,12 +1,13 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
-import type { CapabilityOverrides } from "../../gpu/capabilities.ts";
+import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.ts";
 import { f16ToF32, f32ToF16 } from "../../quant/f16.ts";
+import { defaultRoute } from "../shared/tunable.ts";
 import { ramp, randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { sdpaReference, sdpaReferenceRow } from "./sdpa-with-kv-cache.reference.ts";
 import type { SdpaReferenceInput } from "./sdpa-with-kv-cache.reference.ts";
-import { sdpaWithKvCache } from "./sdpa-with-kv-cache.ts";
+import { sdpaWithKvCacheTunable } from "./sdpa-with-kv-cache.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-with-kv-cache.ts";
 
 /** One configuration of the operator. */
@@ -28,6 +29,8 @@ export interface SdpaConfig {
   readonly livePosition?: number;
   readonly restrict?: CapabilityOverrides;
   readonly heavy?: string;
+  /** Whatever a device may choose by measuring is checked. */
+  readonly candidates?: true;
 }
 
 export type CacheType = SdpaShape["cacheType"];
@@ -147,15 +150,19 @@ export function sdpaCase(
   rows: SdpaShape["rows"],
 ): KernelCase<SdpaLive> {
   const { heads, kvHeads, headSize, S, cacheLength, position, heavy, restrict = {} } = config;
+  const tunable = (capabilities: Capabilities) =>
+    sdpaWithKvCacheTunable(
+      sdpaShape(config, cacheType, rows),
+      restrictCapabilities(capabilities, restrict),
+    );
   return {
     name:
       `${config.name} ${heads}/${kvHeads}x${headSize} S${S} C${cacheLength} at ${position} ` +
       `${cacheType} ${rows}`,
-    route: (capabilities) =>
-      sdpaWithKvCache(
-        sdpaShape(config, cacheType, rows),
-        restrictCapabilities(capabilities, restrict),
-      ),
+    route: (capabilities) => defaultRoute(tunable(capabilities)),
+    ...(config.candidates === undefined
+      ? {}
+      : { candidates: (capabilities) => tunable(capabilities).candidates }),
     expectRoute: (capabilities) =>
       expectSdpaRoute(rows)(restrictCapabilities(capabilities, restrict)),
     live: { S, position: config.livePosition ?? position },

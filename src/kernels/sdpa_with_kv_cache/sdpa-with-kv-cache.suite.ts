@@ -96,6 +96,7 @@ const others = [
       restrict: { limits: { maxComputeWorkgroupsPerDimension: 150 } },
     }),
   ),
+  ...allRoutes(configure("every layout", [2, 1, 32, 1, 600, 590], { candidates: true }), ["f16"]),
   ...allRoutes(configure("widest group", [16, 1, 256, 1, 200, 199])),
   ...allRoutes(configure("chunk at the end of 8k", [4, 2, 64, 33, 8192, 8159])),
 ];

@@ -1,8 +1,10 @@
 import { UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { Route } from "../../gpu/kernel.ts";
+import { defaultRoute } from "../shared/tunable.ts";
+import type { Trial, Tunable } from "../shared/tunable.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
-import { splitRoute } from "./sdpa-split.ts";
+import { splitCandidates } from "./sdpa-split.ts";
 import { streamRoute } from "./sdpa-stream.ts";
 
 export type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
@@ -34,6 +36,32 @@ function checkShape({ heads, kvHeads, headSize, rows, maxS }: SdpaShape): void {
  * softmax of scale · q·k, into out f32 [S, Hq, D]. Throws `UnsupportedError` for other shapes.
  */
 export function sdpaWithKvCache(shape: SdpaShape, capabilities: Capabilities): Route<SdpaLive> {
+  return defaultRoute(sdpaWithKvCacheTunable(shape, capabilities));
+}
+
+/** The routes that `sdpaWithKvCache` has for a shape on a device. */
+export function sdpaWithKvCacheTunable(
+  shape: SdpaShape,
+  capabilities: Capabilities,
+): Tunable<SdpaLive> {
   checkShape(shape);
-  return shape.rows === "one" ? splitRoute(shape, capabilities) : streamRoute(shape, capabilities);
+  const { heads, kvHeads, headSize, cacheLength, cacheType, rows, maxS = 1 } = shape;
+  const S = rows === "one" ? 1 : Math.min(maxS, cacheLength);
+  const ending = (length: number): Trial<SdpaLive> => {
+    const position = Math.max(0, length - S);
+    return { live: { S, position }, ints: { input_pos: position } };
+  };
+  return {
+    key:
+      `sdpa_with_kv_cache heads=${heads}/${kvHeads} D=${headSize} C=${cacheLength} ${cacheType} ` +
+      (rows === "one" ? "S=1" : `S≤${maxS}`),
+    candidates:
+      rows === "one"
+        ? splitCandidates(shape, capabilities)
+        : [{ name: "stream", route: () => streamRoute(shape, capabilities) }],
+    // Most texts are far shorter than the cache, and the longest take longest.
+    trials: [ending(Math.ceil(cacheLength / 8)), ending(cacheLength)],
+    // All read the same rounded cache.
+    tolerance: { absolute: 1e-4, relative: 1e-3 },
+  };
 }

@@ -3,6 +3,7 @@ import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.t
 import type { GpuDevice } from "../../gpu/device.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { f16ToF32 } from "../../quant/f16.ts";
+import type { Candidate } from "../shared/tunable.ts";
 import { compare } from "./compare.ts";
 import type { Deviation, Tolerance } from "./compare.ts";
 import { checkMatrix } from "./matrix-check.ts";
@@ -40,6 +41,8 @@ export interface KernelCase<Live> {
   /** The route that must be taken; the case fails if another ran. */
   readonly expectRoute: (capabilities: Capabilities) => string;
   readonly live: Live;
+  /** Routes that a device may choose by measuring, all of which are then checked as well. */
+  readonly candidates?: (capabilities: Capabilities) => readonly Candidate<Live>[];
   /** Operands by name: contents, or bytes of buffers to be written. Called once a run. */
   readonly operands: (capabilities: Capabilities) => Readonly<Record<string, Operand>>;
   readonly expected: (capabilities: Capabilities) => Readonly<Record<string, Expectation>>;
@@ -165,14 +168,6 @@ async function runVariant<Live>(
   data: CaseData,
   { capabilities, route, seed: fixedSeed }: VariantRun<Live>,
 ): Promise<Pick<CaseResult, "maxAbsolute" | "maxRelative" | "failure">> {
-  const wanted = kernelCase.expectRoute(capabilities);
-  if (route.name !== wanted) {
-    return {
-      maxAbsolute: Infinity,
-      maxRelative: Infinity,
-      failure: `took route ${route.name}, must take ${wanted}`,
-    };
-  }
   const expected = data.expected(capabilities);
   const operands = data.operands(capabilities);
   const results = await runRoute(gpu, route, operands, kernelCase.live, Object.keys(expected));
@@ -199,6 +194,8 @@ export interface RunOptions {
   readonly onlySubgroups?: boolean;
   /** Draws the samples of large outputs as a failure reported them; anew after each run if absent. */
   readonly seed?: number;
+  /** All candidates, not only those that differ from the default in one constant. */
+  readonly everyCandidate?: boolean;
 }
 
 const usesSubgroups = ({ dispatches }: Route<never>): boolean =>
@@ -213,6 +210,36 @@ export function runnableWithBinding(bytes: number): Pick<KernelCase<never>, "run
   return { runnable: ({ limits }) => bytes <= limits.maxStorageBufferBindingSize };
 }
 
+/** The product's route, then others that a device may choose. */
+function routesOf<Live>(
+  kernelCase: KernelCase<Live>,
+  capabilities: Capabilities,
+  everyCandidate: boolean,
+) {
+  const all = kernelCase.candidates?.(capabilities) ?? [];
+  const others = everyCandidate ? all : all.filter(({ name }) => isNeighbour(name, all[0]?.name));
+  return [
+    { name: "default", isDefault: true, make: () => kernelCase.route(capabilities) },
+    ...others.map(({ name, route }) => ({ name, isDefault: false, make: route })),
+  ];
+}
+
+/** Whether candidates' names, `limbs/lanes32/outputs4`, differ in at most one part. */
+function isNeighbour(name: string, other = ""): boolean {
+  const parts = other.split("/");
+  const differing = name.split("/").filter((part, index) => part !== parts[index]);
+  return differing.length <= 1;
+}
+
+const kernelsOf = ({ dispatches }: Route<never>): string =>
+  dispatches.map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides)).join();
+
+const wrongRoute = (taken: string, wanted: string) => ({
+  maxAbsolute: Infinity,
+  maxRelative: Infinity,
+  failure: `took route ${taken}, must take ${wanted}`,
+});
+
 /**
  * Runs a case under every feature set of the device that leads to different kernels; a heavy one on a
  * CPU only as the product runs it there. No results where the device need not run it. Throws nothing
@@ -222,7 +249,7 @@ export async function runCase<Live>(
   gpu: GpuDevice,
   operator: string,
   kernelCase: KernelCase<Live>,
-  { onlySubgroups = false, seed }: RunOptions = {},
+  { onlySubgroups = false, everyCandidate = false, seed }: RunOptions = {},
 ): Promise<CaseResult[]> {
   if (kernelCase.runnable?.(gpu.capabilities) === false) return [];
   const data = cachedData(kernelCase);
@@ -231,22 +258,25 @@ export async function runCase<Live>(
   const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
   for (const [variant, overrides] of Object.entries(onlyFull ? { full: {} } : VARIANTS)) {
     const capabilities = restrictCapabilities(gpu.capabilities, overrides);
-    const route = kernelCase.route(capabilities);
-    const identity = route.dispatches
-      .map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides))
-      .join();
-    if (seen.has(identity)) continue;
-    seen.add(identity);
-    if (onlySubgroups && !usesSubgroups(route)) continue;
-    const outcome = await runVariant(gpu, kernelCase, data, { capabilities, route, seed });
-    results.push({
-      operator,
-      name: kernelCase.name,
-      variant,
-      route: route.name,
-      tolerance: toleranceOf(kernelCase, capabilities),
-      ...outcome,
-    });
+    for (const { name, isDefault, make } of routesOf(kernelCase, capabilities, everyCandidate)) {
+      const route = make();
+      // Candidates may differ in their grids alone.
+      const identity = (isDefault ? "" : name) + kernelsOf(route);
+      if (seen.has(identity)) continue;
+      seen.add(identity);
+      if (onlySubgroups && !usesSubgroups(route)) continue;
+      const wanted = isDefault ? kernelCase.expectRoute(capabilities) : route.name;
+      results.push({
+        operator,
+        name: kernelCase.name,
+        variant: isDefault ? variant : `${variant}, ${name}`,
+        route: route.name,
+        tolerance: toleranceOf(kernelCase, capabilities),
+        ...(route.name === wanted
+          ? await runVariant(gpu, kernelCase, data, { capabilities, route, seed })
+          : wrongRoute(route.name, wanted)),
+      });
+    }
   }
   return results;
 }

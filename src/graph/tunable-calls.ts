@@ -1,0 +1,34 @@
+import type { Capabilities } from "../gpu/capabilities.ts";
+import { DTYPE_BYTES, maxByteLength } from "./ir.ts";
+import type { Call, Operand } from "./ops/op.ts";
+import { shardRows } from "./sharding.ts";
+import type { OperandSize, TunableCall } from "./tuning.ts";
+
+/** The calls that leave a choice, one for each key. */
+export function tunableCalls(
+  calls: readonly Call[],
+  capabilities: Capabilities,
+): readonly TunableCall[] {
+  const distinct = new Map<string, TunableCall>();
+  for (const { tunable, operands } of calls) {
+    if (tunable === undefined || distinct.has(tunable.key)) continue;
+    const sizes = Object.entries(operands).map(
+      ([name, operand]) => [name, operandSize(operand, capabilities)] as const,
+    );
+    distinct.set(tunable.key, { tunable, operands: Object.fromEntries(sizes) });
+  }
+  return [...distinct.values()];
+}
+
+function operandSize(operand: Operand, capabilities: Capabilities): OperandSize {
+  if ("int" in operand) return { dtype: "i32", bytes: DTYPE_BYTES.i32, kind: "input" };
+  const tensor = "tensor" in operand ? operand.tensor : operand;
+  const { dtype, storage } = tensor;
+  const bytes = maxByteLength(tensor);
+  if ("shard" in operand && storage.kind === "constant") {
+    const rows = shardRows(tensor, capabilities)[operand.shard]?.rows ?? 0;
+    return { dtype, kind: storage.kind, bytes: (bytes / storage.data.rows) * rows };
+  }
+  const skipped = "byteOffset" in operand ? operand.byteOffset : 0;
+  return { dtype, kind: storage.kind, bytes: bytes - skipped };
+}

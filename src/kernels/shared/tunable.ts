@@ -1,0 +1,94 @@
+/** Calls that several routes can serve, which one best being a question for the device. */
+import type { Route } from "../../gpu/kernel.ts";
+import type { Tolerance } from "../testing/compare.ts";
+
+/** One way to run a call. */
+export interface Candidate<Live> {
+  /** Stable, because caches hold it: `limbs/lanes32/outputs4`. */
+  readonly name: string;
+  /** Builds the route; not done for candidates nobody looks at. */
+  readonly route: () => Route<Live>;
+}
+
+/** Sizes that candidates are timed with, and the integers the kernels read on the GPU then. */
+export interface Trial<Live> {
+  readonly live: Live;
+  /** By operand. */
+  readonly ints?: Readonly<Record<string, number>>;
+}
+
+/** A call with the routes that shape and capabilities leave to choose from. Plain data. */
+export interface Tunable<Live> {
+  /**
+   * The operator and everything about the shape that speed may depend on: choices are kept by it.
+   * What the device is, is said elsewhere.
+   */
+  readonly key: string;
+  /** The first is what runs where nothing was measured. */
+  readonly candidates: readonly [Candidate<Live>, ...Candidate<Live>[]];
+  /** What is timed, in sum. */
+  readonly trials: readonly [Trial<Live>, ...Trial<Live>[]];
+  /** How far a candidate's results may be from the reference's: as in the operator's suite. */
+  readonly tolerance: Tolerance;
+  /** Magnitude of an operand's random values, where it is not 1. */
+  readonly magnitudes?: Readonly<Record<string, number>>;
+}
+
+/** Magnitude of random scales, so that sums of some thousand products are about 1. */
+export const SCALE_MAGNITUDE = 1 / 64;
+
+/** The candidate called `name`, else the default: a name may come from an older cache. */
+export function candidateNamed<Live>(
+  { candidates }: Tunable<Live>,
+  name: string | undefined,
+): Candidate<Live> {
+  return candidates.find((candidate) => candidate.name === name) ?? candidates[0];
+}
+
+/** The route that runs where nothing was measured. */
+export function defaultRoute<Live>({ candidates }: Tunable<Live>): Route<Live> {
+  return candidates[0].route();
+}
+
+/** The same choice for an operator that runs another's routes and something besides. */
+export function mapRoutes<Live>(
+  tunable: Tunable<Live>,
+  operator: string,
+  map: (route: Route<Live>) => Route<Live>,
+): Tunable<Live> {
+  const mapped = ({ name, route }: Candidate<Live>): Candidate<Live> => ({
+    name,
+    route: () => map(route()),
+  });
+  const [first, ...others] = tunable.candidates;
+  return {
+    ...tunable,
+    key: `${operator}: ${tunable.key}`,
+    candidates: [mapped(first), ...others.map(mapped)],
+  };
+}
+
+/** Constants of a kernel that may differ from candidate to candidate. */
+export type Variant = Readonly<Record<string, string | number>>;
+
+/** `{ input: "limbs", lanes: 32 }` → `limbs/lanes32`. */
+export function variantName(variant: Variant): string {
+  return Object.entries(variant)
+    .map(([name, value]) => (typeof value === "number" ? `${name}${value}` : value))
+    .join("/");
+}
+
+/** Every combination of `choices`, `preferred` first. */
+export function variantsOf<V extends Variant>(
+  preferred: V,
+  choices: { readonly [K in keyof V]: readonly V[K][] },
+): readonly [V, ...V[]] {
+  let combinations: V[] = [preferred];
+  for (const name of Object.keys(choices) as (keyof V)[]) {
+    combinations = combinations.flatMap((variant) =>
+      choices[name].map((value) => ({ ...variant, [name]: value })),
+    );
+  }
+  const first = variantName(preferred);
+  return [preferred, ...combinations.filter((variant) => variantName(variant) !== first)];
+}
