@@ -1,5 +1,6 @@
 /** What a test of an operator is made of: inputs of a live size S, and a reference in float64. */
 import { randomNumbers, randomValues } from "../../kernels/testing/data.ts";
+import { f32ToF16 } from "../../quant/f16.ts";
 import type { GraphBuilder } from "../builder.ts";
 import type { Dtype, Tensor } from "../ir.ts";
 import type { SymIntRoot } from "../symint.ts";
@@ -58,12 +59,14 @@ export interface OpCase {
   readonly absolute?: number;
 }
 
-/** Random values of a type. */
+/** Random values of a type: of f16 their bits. */
 export function randomElements(dtype: Dtype, count: number, seed: number): Elements {
   const next = randomNumbers(seed);
   switch (dtype) {
     case "f32":
       return randomValues(count, seed).map((value) => 2 * value);
+    case "f16":
+      return f32ToF16(randomValues(count, seed).map((value) => 2 * value));
     case "i32":
       return Int32Array.from({ length: count }, () => Math.floor(next() * 9) - 4);
     case "i8":

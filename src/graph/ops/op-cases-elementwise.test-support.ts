@@ -148,4 +148,16 @@ export const ELEMENTWISE_CASES: readonly OpCase[] = [
       generate([S, 4], (...i) => (c!.at(...i) ? a!.at(...i) : b!.at(0))),
     ],
   },
+  {
+    op: "tetrad.silu_mul",
+    inputs: [
+      ["f32", "S", 8],
+      ["f32", "S", 8],
+    ],
+    build: (g, [a, b]) => [g.node("tetrad.silu_mul", "out", a!, b!)],
+    reference: ([a, b]) => [
+      Float64Array.from(a!.data, (x, i) => (x / (1 + Math.exp(-x))) * b!.data[i]!),
+    ],
+    absolute: 1e-5,
+  },
 ];

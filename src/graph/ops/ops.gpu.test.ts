@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { requestTestDevice } from "../../../tests/support/gpu.ts";
 import type { GpuDevice } from "../../gpu/device.ts";
 import { compare } from "../../kernels/testing/compare.ts";
+import { f16ToF32 } from "../../quant/f16.ts";
 import { GraphBuilder } from "../builder.ts";
 import type { Dtype } from "../ir.ts";
 import { symIntRoot } from "../symint.ts";
@@ -9,19 +10,32 @@ import { GraphRunner } from "../testing/graph-runner.ts";
 import type { Elements } from "../testing/graph-runner.ts";
 import { Array64, randomElements } from "./op-case.test-support.ts";
 import type { OpCase } from "./op-case.test-support.ts";
-import { COMPUTE_CASES } from "./op-cases-compute.test-support.ts";
 import { ELEMENTWISE_CASES } from "./op-cases-elementwise.test-support.ts";
+import { PRODUCT_CASES } from "./op-cases-product.test-support.ts";
+import { QUANTIZED_CASES } from "./op-cases-quantized.test-support.ts";
+import { REDUCE_CASES } from "./op-cases-reduce.test-support.ts";
 import { SHAPE_CASES } from "./op-cases-shape.test-support.ts";
 
 /** Grows after it has shrunk: what a smaller run leaves behind must not be seen. */
 const SIZES = [3, 1, 8, 3];
 
-const OP_CASES = [...ELEMENTWISE_CASES, ...SHAPE_CASES, ...COMPUTE_CASES];
+const OP_CASES = [
+  ...ELEMENTWISE_CASES,
+  ...SHAPE_CASES,
+  ...REDUCE_CASES,
+  ...PRODUCT_CASES,
+  ...QUANTIZED_CASES,
+];
 
 let gpu: GpuDevice;
 beforeAll(async () => {
   gpu = await requestTestDevice();
 });
+
+/** What the elements of a tensor stand for. */
+function numbers(dtype: Dtype, elements: Elements): ArrayLike<number> {
+  return dtype === "f16" ? f16ToF32(elements as Uint16Array) : elements;
+}
 
 function typed(dtype: Dtype, values: ArrayLike<number>): Elements {
   switch (dtype) {
@@ -44,7 +58,7 @@ function makeInputs({ inputs, values }: OpCase, S: number, seed: number) {
       values === undefined
         ? randomElements(dtype, count, seed + index)
         : typed(dtype, values(index, count));
-    return { data, array: new Array64(sizes, data) };
+    return { data, array: new Array64(sizes, numbers(dtype, data)) };
   });
 }
 
@@ -62,7 +76,8 @@ describe("operators with a live size", () => {
       ),
     );
     for (const output of opCase.build(builder, inputs, S)) builder.output(output);
-    const runner = await GraphRunner.create(gpu, builder.build());
+    const graph = builder.build();
+    const runner = await GraphRunner.create(gpu, graph);
     for (const [round, size] of SIZES.entries()) {
       const made = makeInputs(opCase, size, 100 * round + 1);
       const results = await runner.run(
@@ -75,8 +90,13 @@ describe("operators with a live size", () => {
       );
       expect(results.length).toBe(expected.length);
       for (const [index, result] of results.entries()) {
-        const tolerance = { absolute: opCase.absolute ?? 0, relative: 1e-5 };
-        const { failures, report } = compare(result, expected[index]!, tolerance);
+        const { dtype } = graph.outputs[index]!;
+        // f16 has 11 bits.
+        const relative = dtype === "f16" ? 6e-4 : 1e-5;
+        const { failures, report } = compare(numbers(dtype, result), expected[index]!, {
+          absolute: opCase.absolute ?? 0,
+          relative,
+        });
         expect(failures, `S = ${size}, output ${index}\n${report}`).toBe(0);
       }
     }

@@ -3,8 +3,10 @@ import { FormatError, UnsupportedError } from "../../errors.ts";
 import { GraphBuilder } from "../builder.ts";
 import { symIntRoot } from "../symint.ts";
 import { OP_NAMES } from "./index.ts";
-import { COMPUTE_CASES } from "./op-cases-compute.test-support.ts";
 import { ELEMENTWISE_CASES } from "./op-cases-elementwise.test-support.ts";
+import { PRODUCT_CASES } from "./op-cases-product.test-support.ts";
+import { QUANTIZED_CASES } from "./op-cases-quantized.test-support.ts";
+import { REDUCE_CASES } from "./op-cases-reduce.test-support.ts";
 import { SHAPE_CASES } from "./op-cases-shape.test-support.ts";
 
 /** Tested with whole programs and models, where their state is. */
@@ -18,7 +20,14 @@ const TESTED_ELSEWHERE = [
 
 test("every operator of the table has a case", () => {
   const used = new Set<string>(TESTED_ELSEWHERE);
-  for (const { inputs, build } of [...ELEMENTWISE_CASES, ...SHAPE_CASES, ...COMPUTE_CASES]) {
+  const cases = [
+    ...ELEMENTWISE_CASES,
+    ...SHAPE_CASES,
+    ...REDUCE_CASES,
+    ...PRODUCT_CASES,
+    ...QUANTIZED_CASES,
+  ];
+  for (const { inputs, build } of cases) {
     const S = symIntRoot("S", 1, 8);
     const builder = new GraphBuilder("test");
     const tensors = inputs.map(([dtype, ...dims], index) =>
@@ -54,6 +63,14 @@ test("arguments that do not fit are refused with the operator's name", () => {
   expect(node("aten.sum.dim_IntList", x, [2], false)).toThrow(FormatError);
   expect(node("aten.mean.dim", g.input("y", "f32", [2, 3, 4]), [0, 2], false)).toThrow(
     /neighbouring/,
+  );
+  expect(node("aten.mean.dim", integers, [0], false)).toThrow(/i32; supported: f32, f16/);
+  expect(node("aten.amax.default", flag, [0], false)).toThrow(/bool; supported: f32, f16, i32/);
+  expect(node("aten._softmax.default", integers, 0, false)).toThrow(UnsupportedError);
+  const half = g.input("half", "f16", [6, 4]);
+  expect(node("aten.mm.default", x, half)).toThrow(/"half" is f16; supported: f32/);
+  expect(node("aten.linear.default", half, g.input("w", "f32", [2, 4]), null)).toThrow(
+    /"w" is f32; supported: f16/,
   );
   expect(node("aten.index.Tensor", x, [integers, integers])).toThrow(/2 index tensors/);
   expect(node("aten.div.Tensor_mode", x, x, "trunc")).toThrow(/"trunc"; supported: floor/);

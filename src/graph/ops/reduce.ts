@@ -22,22 +22,28 @@ function readAxes(args: ArgumentReader, index: number): number[] {
   return args.isList(index) ? args.ints(index).map(maxOf) : [args.constantInt(index)];
 }
 
-/** [x, axes | null, keep dims, …] → x without those axes. */
+type Float = "f32" | "f16";
+type Numeric = Float | "i32";
+
+/** [x, axes | null, keep dims, …] → x without those axes, of x's type: sums of i32 wrap around. */
 export function reduceOp(op: ReduceShape["op"]): Op {
+  const types: readonly Numeric[] = op === "mean" ? ["f32", "f16"] : ["f32", "f16", "i32"];
   return {
     infer(args) {
-      const x = args.typed(0, "f32");
+      const x = args.typed(0, ...types);
       const axes = readAxes(args, 1);
       foldAround(args.op, x.dims, axes);
-      return [{ dtype: "f32", dims: reducedDims(args.op, x.dims, axes, args.boolean(2, false)) }];
+      return [{ dtype: x.dtype, dims: reducedDims(args.op, x.dims, axes, args.boolean(2, false)) }];
     },
     lower(node, { capabilities }) {
       const args = readArguments(node);
       const x = args.tensor(0);
       const folded = foldAround(args.op, x.dims, readAxes(args, 1));
       return [
-        call(reduce({ op }, capabilities), { x, out: onlyResult(node) }, (values) =>
-          readFolded(folded, values),
+        call(
+          reduce({ op, type: x.dtype as Numeric }, capabilities),
+          { x, out: onlyResult(node) },
+          (values) => readFolded(folded, values),
         ),
       ];
     },
@@ -48,7 +54,7 @@ export function reduceOp(op: ReduceShape["op"]): Op {
 export function argmaxOp(op: "argmax" | "argmin"): Op {
   return {
     infer(args) {
-      const x = args.typed(0, "f32");
+      const x = args.typed(0, "f32", "f16", "i32");
       const axes = readAxes(args, 1);
       const { width } = foldAround(args.op, x.dims, axes);
       args.support(typeof width === "number", () => "over a size that changes from run to run");
@@ -59,7 +65,8 @@ export function argmaxOp(op: "argmax" | "argmin"): Op {
       const x = args.tensor(0);
       const { outer, width, inner } = foldAround(args.op, x.dims, readAxes(args, 1));
       const rows = symIntExpression("mul", outer, inner);
-      const route = argmax({ op, width: maxOf(width), maxRows: maxOf(rows) }, capabilities);
+      const type = x.dtype as Numeric;
+      const route = argmax({ op, type, width: maxOf(width), maxRows: maxOf(rows) }, capabilities);
       return [
         call(route, { x, out: onlyResult(node) }, (values) => ({
           rows: values.get(rows),
@@ -74,17 +81,19 @@ export function argmaxOp(op: "argmax" | "argmin"): Op {
 export function softmaxOp(logarithm: boolean): Op {
   return {
     infer(args) {
-      const x = args.typed(0, "f32");
+      const x = args.typed(0, "f32", "f16");
       foldAround(args.op, x.dims, [args.constantInt(1)]);
-      return [{ dtype: "f32", dims: x.dims }];
+      return [{ dtype: x.dtype, dims: x.dims }];
     },
     lower(node, { capabilities }) {
       const args = readArguments(node);
       const x = args.tensor(0);
       const folded = foldAround(args.op, x.dims, [args.constantInt(1)]);
       return [
-        call(softmax({ logarithm }, capabilities), { x, out: onlyResult(node) }, (values) =>
-          readFolded(folded, values),
+        call(
+          softmax({ type: x.dtype as Float, logarithm }, capabilities),
+          { x, out: onlyResult(node) },
+          (values) => readFolded(folded, values),
         ),
       ];
     },
@@ -102,15 +111,15 @@ function normalizedWidth(args: ArgumentReader): number {
   return maxOf(width);
 }
 
-/** [x, normalised sizes, weight | null, bias | null, epsilon] → [like x, mean, 1/σ]. */
+/** [x, normalised sizes, weight | null, bias | null, epsilon] → [like x, mean f32, 1/σ f32]. */
 export const layerNormOp: Op = {
   infer(args) {
-    const x = args.typed(0, "f32");
+    const x = args.typed(0, "f32", "f16");
     const width = normalizedWidth(args);
     for (const index of [2, 3]) {
       const tensor = args.optionalTensor(index);
       if (tensor === undefined) continue;
-      args.typed(index, "f32");
+      args.typed(index, x.dtype);
       args.check(
         elementCount(tensor.dims) === width,
         () => `"${tensor.name}" has not ${width} elements`,
@@ -118,7 +127,8 @@ export const layerNormOp: Op = {
     }
     const rank = args.ints(1).length;
     const outer = x.dims.map((dim, axis) => (axis < x.dims.length - rank ? dim : 1));
-    return [x.dims, outer, outer].map((dims) => ({ dtype: "f32", dims }));
+    const statistics = { dtype: "f32", dims: outer } as const;
+    return [{ dtype: x.dtype, dims: x.dims }, statistics, statistics];
   },
   lower(node, { capabilities }) {
     const args = readArguments(node);
@@ -131,6 +141,7 @@ export const layerNormOp: Op = {
     }
     const route = layerNorm(
       {
+        type: x.dtype as Float,
         width,
         epsilon: args.optionalNumber(4) ?? 1e-5,
         hasWeight: weight !== undefined,

@@ -2,6 +2,8 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { divideCeil, elementwiseGrid, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { Route } from "../../gpu/kernel.ts";
+import { elementConstant } from "../shared/element-type.ts";
+import elementTypes from "../shared/element-types.wgsl";
 import invocationIndex from "../shared/invocation-index.wgsl";
 import orderKey from "../shared/order-key.wgsl";
 import workgroupBest from "../shared/workgroup-best.wgsl";
@@ -11,6 +13,8 @@ import partialSource from "./argmax-partial.wgsl";
 /** What is fixed about `aten.argmax` or `aten.argmin` over one dimension or a contiguous range. */
 export interface ArgmaxShape {
   readonly op: "argmax" | "argmin";
+  /** Of x. */
+  readonly type: "f32" | "f16" | "i32";
   /** Length of what is searched. */
   readonly width: number;
   /** The most outputs a call can have. */
@@ -30,18 +34,18 @@ const FINAL_WORKGROUP_SIZE = 64;
 const PART_WIDTH = 4096;
 
 /**
- * `aten.argmax`, `aten.argmin`: operands x [rows / inner, width, inner] f32, out [rows] i32. Of equal elements the
- * first wins; a row with NaN gives the index of its first NaN, as ATen does.
+ * `aten.argmax`, `aten.argmin`: operands x [rows / inner, width, inner], out [rows] i32. Of equal
+ * elements the first wins; a row with NaN gives the index of its first NaN, as ATen does.
  */
 export function argmax(
-  { op, width, maxRows }: ArgmaxShape,
+  { op, type, width, maxRows }: ArgmaxShape,
   capabilities: Capabilities,
 ): Route<ArgmaxLive> {
   const parts = divideCeil(width, PART_WIDTH);
   const partial = defineKernel({
-    label: `${op}_partial`,
-    parts: [invocationIndex, orderKey, workgroupBest, partialSource],
-    constants: { LARGEST: op === "argmax" },
+    label: `${op}_partial_${type}`,
+    parts: [invocationIndex, elementTypes, orderKey, workgroupBest, partialSource],
+    constants: { LARGEST: op === "argmax", ELEMENT: elementConstant(type) },
     overrides: { WORKGROUP_SIZE },
   });
   const final = defineKernel({

@@ -1,7 +1,8 @@
 // layer_norm: out[r, c] = (x[r, c] − mean) · rstd · weight[c] + bias[c], rstd = 1 / √(variance + epsilon)
 //
 // One workgroup a row; its lanes stride over the columns three times: mean, variance (of the
-// differences, which does not cancel), result. With shared/workgroup-sum.wgsl.
+// differences, which does not cancel), result. With shared/element-float.wgsl, shared/store-*.wgsl, which
+// has out [rows, width], and shared/workgroup-sum.wgsl.
 
 const HAS_WEIGHT: bool = true; // @param
 const HAS_BIAS: bool = true; // @param
@@ -12,13 +13,16 @@ struct Params {
   epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> out: array<f32>; // [rows, width]
 @group(0) @binding(1) var<storage, read_write> mean: array<f32>; // [rows]
 @group(0) @binding(2) var<storage, read_write> rstd: array<f32>; // [rows]
-@group(0) @binding(3) var<storage, read> x: array<f32>; // [rows, width]
-@group(0) @binding(4) var<storage, read> weight: array<f32>; // [width]; x again if absent
-@group(0) @binding(5) var<storage, read> bias: array<f32>; // [width]; x again if absent
+@group(0) @binding(3) var<storage, read> x: array<u32>; // [rows, width] packed
+@group(0) @binding(4) var<storage, read> weight: array<u32>; // [width] packed; x again if absent
+@group(0) @binding(5) var<storage, read> bias: array<u32>; // [width] packed; x again if absent
 @group(0) @binding(6) var<uniform> params: Params;
+
+fn x_at(index: u32) -> f32 {
+  return decode(x[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -33,25 +37,27 @@ fn main(
   let start = row * params.width;
   var sum = 0.0;
   for (var column = lane; column < params.width; column += WORKGROUP_SIZE) {
-    sum += x[start + column];
+    sum += x_at(start + column);
   }
   let row_mean = workgroup_sum(sum, lane) / f32(params.width);
   var squares = 0.0;
   for (var column = lane; column < params.width; column += WORKGROUP_SIZE) {
-    let difference = x[start + column] - row_mean;
+    let difference = x_at(start + column) - row_mean;
     squares += difference * difference;
   }
   let variance = workgroup_sum(squares, lane) / f32(params.width);
   let scale = inverseSqrt(variance + params.epsilon);
   for (var column = lane; column < params.width; column += WORKGROUP_SIZE) {
-    var value = (x[start + column] - row_mean) * scale;
+    var value = (x_at(start + column) - row_mean) * scale;
+    let word = column / ELEMENTS_PER_WORD;
+    let place = column % ELEMENTS_PER_WORD;
     if (HAS_WEIGHT) {
-      value *= weight[column];
+      value *= decode(weight[word], place);
     }
     if (HAS_BIAS) {
-      value += bias[column];
+      value += decode(bias[word], place);
     }
-    out[start + column] = value;
+    store(start + column, value);
   }
   if (lane == 0u) {
     mean[row] = row_mean;

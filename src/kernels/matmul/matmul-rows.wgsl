@@ -1,7 +1,7 @@
 // matmul with few rows and b [N, K]: out[m, n] = alpha · Σ_k a[m, k] · b[n, k] + beta · addend[m, n]
 //
 // One workgroup an output; its lanes stride over K, so that b is read once and in order.
-// With shared/workgroup-sum.wgsl.
+// With shared/element-float.wgsl, shared/store-*.wgsl, which has out [M, N], and shared/workgroup-sum.wgsl.
 
 const HAS_ADDEND: bool = false; // @param
 
@@ -15,11 +15,22 @@ struct Params {
   beta: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> out: array<f32>; // [M, N]
-@group(0) @binding(1) var<storage, read> a: array<f32>; // [M, K]
-@group(0) @binding(2) var<storage, read> b: array<f32>; // [N, K]
-@group(0) @binding(3) var<storage, read> addend: array<f32>; // [N] or [M, N]; a again if absent
+@group(0) @binding(1) var<storage, read> a: array<u32>; // [M, K] packed
+@group(0) @binding(2) var<storage, read> b: array<u32>; // [N, K] packed
+@group(0) @binding(3) var<storage, read> addend: array<u32>; // [N] or [M, N] packed; a again if absent
 @group(0) @binding(4) var<uniform> params: Params;
+
+fn a_at(index: u32) -> f32 {
+  return decode(a[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
+
+fn b_at(index: u32) -> f32 {
+  return decode(b[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
+
+fn addend_at(index: u32) -> f32 {
+  return decode(addend[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -35,14 +46,14 @@ fn main(
   let column = output % params.N;
   var sum = 0.0;
   for (var k = lane; k < params.K; k += WORKGROUP_SIZE) {
-    sum += a[row * params.K + k] * b[column * params.K + k];
+    sum += a_at(row * params.K + k) * b_at(column * params.K + k);
   }
   sum = workgroup_sum(sum, lane);
   if (lane == 0u) {
     var value = params.alpha * sum;
     if (HAS_ADDEND) {
-      value += params.beta * addend[row * params.addend_row_stride + column];
+      value += params.beta * addend_at(row * params.addend_row_stride + column);
     }
-    out[output] = value;
+    store(output, value);
   }
 }

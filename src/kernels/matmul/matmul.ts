@@ -3,12 +3,15 @@ import { divideCeil, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
+import { elementConstant, elementStoreParts } from "../shared/element-type.ts";
 import workgroupSum from "../shared/workgroup-sum.wgsl";
 import rowsSource from "./matmul-rows.wgsl";
 import source from "./matmul.wgsl";
 
-/** What is fixed about a product of f32 matrices. */
+/** What is fixed about a product of matrices of floats. */
 export interface MatmulShape {
+  /** Of all operands. f16 is computed in f32. */
+  readonly type: "f32" | "f16";
   readonly N: number;
   readonly K: number;
   /** b is [N, K], as the weight of `aten.linear`; else [K, N]. */
@@ -36,19 +39,19 @@ const TILE = 32;
 const ROWS_WORKGROUP_SIZE = 64;
 
 /**
- * `aten.linear`, `mm`, `bmm`, `addmm` in f32: operands a [batch, M, K], b [batch, K, N] (or [N, K]),
+ * `aten.linear`, `mm`, `bmm`, `addmm`: operands a [batch, M, K], b [batch, K, N] (or [N, K]),
  * out [batch, M, N], and addend [N] or [M, N], the same for every batch.
  */
 export function matmul(shape: MatmulShape, capabilities: Capabilities): Route<MatmulLive> {
-  const { N, K, addend, alpha = 1, beta = 1 } = shape;
+  const { type, N, K, addend, alpha = 1, beta = 1 } = shape;
   const isRows = shape.oneRow === true && shape.bTransposed;
   const fixed = { N, K, alpha, beta, addend_row_stride: addend === "matrix" ? N : 0 };
   const bind = { out: "out", a: "a", b: "b", addend: addend === undefined ? "a" : "addend" };
   if (isRows) {
     const kernel = defineKernel({
-      label: "matmul_rows",
-      parts: [workgroupSum, rowsSource],
-      constants: { HAS_ADDEND: addend !== undefined },
+      label: `matmul_rows_${type}`,
+      parts: [...elementStoreParts(type), workgroupSum, rowsSource],
+      constants: { ELEMENT: elementConstant(type), HAS_ADDEND: addend !== undefined },
       overrides: { WORKGROUP_SIZE: ROWS_WORKGROUP_SIZE },
     });
     return {
@@ -66,9 +69,13 @@ export function matmul(shape: MatmulShape, capabilities: Capabilities): Route<Ma
     };
   }
   const kernel = defineKernel({
-    label: "matmul_tiled",
-    parts: [source],
-    constants: { B_TRANSPOSED: shape.bTransposed, HAS_ADDEND: addend !== undefined },
+    label: `matmul_tiled_${type}`,
+    parts: [...elementStoreParts(type), source],
+    constants: {
+      ELEMENT: elementConstant(type),
+      B_TRANSPOSED: shape.bTransposed,
+      HAS_ADDEND: addend !== undefined,
+    },
   });
   return {
     name: "matmul_tiled",

@@ -2,6 +2,7 @@
 //
 // One workgroup of 64 lanes a tile of 32 × 32 outputs, each lane 4 × 4 of them; 16 columns of a and rows
 // of b at a time pass through workgroup memory. Tiles of all batches are folded over the grid.
+// With shared/element-float.wgsl and shared/store-*.wgsl, which has out [batch, M, N].
 
 const B_TRANSPOSED: bool = false; // @param b is [N, K], as the weight of a linear layer
 const HAS_ADDEND: bool = false; // @param
@@ -25,14 +26,25 @@ struct Params {
   beta: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> out: array<f32>; // [batch, M, N]
-@group(0) @binding(1) var<storage, read> a: array<f32>; // [batch, M, K]
-@group(0) @binding(2) var<storage, read> b: array<f32>; // [batch, K, N] or [batch, N, K]
-@group(0) @binding(3) var<storage, read> addend: array<f32>; // [N] or [M, N]; a again if absent
+@group(0) @binding(1) var<storage, read> a: array<u32>; // [batch, M, K] packed
+@group(0) @binding(2) var<storage, read> b: array<u32>; // [batch, K, N] or [batch, N, K] packed
+@group(0) @binding(3) var<storage, read> addend: array<u32>; // [N] or [M, N] packed; a again if absent
 @group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> a_tile: array<f32, DEPTH * PADDED>; // [k, m]
 var<workgroup> b_tile: array<f32, DEPTH * PADDED>; // [k, n]
+
+fn a_at(index: u32) -> f32 {
+  return decode(a[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
+
+fn b_at(index: u32) -> f32 {
+  return decode(b[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
+
+fn addend_at(index: u32) -> f32 {
+  return decode(addend[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
 
 fn load_tiles(batch: u32, first_row: u32, first_column: u32, first_k: u32, lane: u32) {
   let a_start = batch * params.M * params.K;
@@ -42,7 +54,7 @@ fn load_tiles(batch: u32, first_row: u32, first_column: u32, first_k: u32, lane:
     let row = i / DEPTH;
     var value = 0.0;
     if (first_k + k < params.K && first_row + row < params.M) {
-      value = a[a_start + (first_row + row) * params.K + first_k + k];
+      value = a_at(a_start + (first_row + row) * params.K + first_k + k);
     }
     a_tile[k * PADDED + row] = value;
   }
@@ -53,9 +65,9 @@ fn load_tiles(batch: u32, first_row: u32, first_column: u32, first_k: u32, lane:
     var value = 0.0;
     if (first_k + k < params.K && first_column + column < params.N) {
       if (B_TRANSPOSED) {
-        value = b[b_start + (first_column + column) * params.K + first_k + k];
+        value = b_at(b_start + (first_column + column) * params.K + first_k + k);
       } else {
-        value = b[b_start + (first_k + k) * params.N + first_column + column];
+        value = b_at(b_start + (first_k + k) * params.N + first_column + column);
       }
     }
     b_tile[k * PADDED + column] = value;
@@ -105,9 +117,9 @@ fn main(
       if (row < params.M && column < params.N) {
         var value = params.alpha * sums[i][j];
         if (HAS_ADDEND) {
-          value += params.beta * addend[row * params.addend_row_stride + column];
+          value += params.beta * addend_at(row * params.addend_row_stride + column);
         }
-        out[(batch * params.M + row) * params.N + column] = value;
+        store((batch * params.M + row) * params.N + column, value);
       }
     }
   }

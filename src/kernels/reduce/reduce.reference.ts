@@ -1,8 +1,9 @@
+import { f16BitsToNumber, numberToF16Bits } from "../../quant/f16.ts";
 import type { ReduceLive, ReduceShape } from "./reduce.ts";
 
-/** {@link reduce} in float64. */
+/** {@link reduce} in float64; sums that the type cannot hold wrap around or are infinite. */
 export function reduceReference(
-  op: ReduceShape["op"],
+  { op, type }: ReduceShape,
   x: ArrayLike<number>,
   { outer, width, inner }: ReduceLive,
 ): Float64Array {
@@ -12,6 +13,9 @@ export function reduceReference(
     if (op === "amax") return values.reduce((a, b) => Math.max(a, b));
     if (op === "amin") return values.reduce((a, b) => Math.min(a, b));
     const sum = values.reduce((a, b) => a + b, 0);
-    return op === "mean" ? sum / width : sum;
+    if (type === "i32") return sum | 0;
+    const result = op === "mean" ? sum / width : sum;
+    const overflows = type === "f16" && !Number.isFinite(f16BitsToNumber(numberToF16Bits(result)));
+    return overflows ? result * Infinity : result;
   });
 }

@@ -1,7 +1,8 @@
 // reduce over the middle of [outer, width, inner]: sum, mean, maximum or minimum
 //
-// One workgroup an output; its lanes stride over the width. With shared/workgroup-sum.wgsl and
-// shared/workgroup-max.wgsl.
+// One workgroup an output; its lanes stride over the width. With shared/element-float.wgsl or
+// shared/element-integer.wgsl, shared/store-*.wgsl, which has out [outer, inner], reduce-float.wgsl or
+// reduce-integer.wgsl, shared/workgroup-sum.wgsl and shared/workgroup-max.wgsl, both of Value.
 
 const SUM: u32 = 0u;
 const MEAN: u32 = 1u;
@@ -15,9 +16,20 @@ struct Params {
   inner: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> out: array<f32>; // [outer, inner]
-@group(0) @binding(1) var<storage, read> x: array<f32>; // [outer, width, inner]
+@group(0) @binding(1) var<storage, read> x: array<u32>; // [outer, width, inner] packed
 @group(0) @binding(2) var<uniform> params: Params;
+
+fn x_at(index: u32) -> Value {
+  return decode(x[index / ELEMENTS_PER_WORD], index % ELEMENTS_PER_WORD);
+}
+
+// So that the minimum is the reversed maximum of the reversed.
+fn directed(value: Value) -> Value {
+  if (OP == AMIN) {
+    return reversed(value);
+  }
+  return value;
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -31,25 +43,23 @@ fn main(
   }
   let inner = params.inner;
   let start = (output / inner) * params.width * inner + output % inner;
-  var result = 0.0;
+  var result = Value();
   if (OP == SUM || OP == MEAN) {
     for (var i = lane; i < params.width; i += WORKGROUP_SIZE) {
-      result += x[start + i * inner];
+      result += x_at(start + i * inner);
     }
     result = workgroup_sum(result, lane);
     if (OP == MEAN) {
-      result /= f32(params.width);
+      result = mean_of(result, params.width);
     }
   } else {
-    // The minimum is the negated maximum of the negated.
-    let factor = select(1.0, -1.0, OP == AMIN);
-    result = factor * x[start];
+    result = directed(x_at(start));
     for (var i = lane; i < params.width; i += WORKGROUP_SIZE) {
-      result = max(result, factor * x[start + i * inner]);
+      result = max(result, directed(x_at(start + i * inner)));
     }
-    result = factor * workgroup_max(result, lane);
+    result = directed(workgroup_max(result, lane));
   }
   if (lane == 0u) {
-    out[output] = result;
+    store(output, result);
   }
 }

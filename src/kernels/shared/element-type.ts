@@ -5,6 +5,8 @@ import elementFloat from "./element-float.wgsl";
 import elementInteger from "./element-integer.wgsl";
 import elementTypes from "./element-types.wgsl";
 import invocationIndex from "./invocation-index.wgsl";
+import storeHalf from "./store-half.wgsl";
+import storeWord from "./store-word.wgsl";
 
 /**
  * Types of tensor elements, as stored in u32 words: f16 are two a word, i8, u8 and bool four, the
@@ -41,6 +43,12 @@ export const ELEMENTWISE_WORKGROUP_SIZE = 64;
 /** WGSL parts of a kernel that gives each word of one element type an invocation. */
 export function elementParts(type: ElementType): string[] {
   return [invocationIndex, elementTypes, isFloat(type) ? elementFloat : elementInteger];
+}
+
+/** WGSL parts of a kernel whose lanes store single elements of `out`, wherever in a word they lie. */
+export function elementStoreParts(type: "f32" | "f16" | "i32"): string[] {
+  const store = type === "f16" ? storeHalf : storeWord;
+  return [elementTypes, isFloat(type) ? elementFloat : elementInteger, store];
 }
 
 /** Helpers of a kernel that names its element types itself: see `shared/element-types.wgsl`. */

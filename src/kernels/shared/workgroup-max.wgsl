@@ -1,9 +1,10 @@
 // Maximum over a workgroup of WORKGROUP_SIZE lanes (a power of two): a tree in workgroup memory. Every
 // lane gets it. Call in uniform control flow. With shared/workgroup-sum.wgsl, which has the size.
+alias MaxType = f32; // @param f32 | i32
 
-var<workgroup> max_partials: array<f32, WORKGROUP_SIZE>;
+var<workgroup> max_partials: array<MaxType, WORKGROUP_SIZE>;
 
-fn workgroup_max(value: f32, lane: u32) -> f32 {
+fn workgroup_max(value: MaxType, lane: u32) -> MaxType {
   max_partials[lane] = value;
   workgroupBarrier();
   for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {

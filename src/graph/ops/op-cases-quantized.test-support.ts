@@ -1,54 +1,10 @@
-/** Reductions, normalisation, products and quantised operators. */
+/** Operators on 4-bit and 8-bit values. */
 import type { RowSource } from "../../checkpoint.ts";
-import { dequantizeQ4, quantizeQ4 } from "../../quant/q4gsw.ts";
 import { randomValues } from "../../kernels/testing/data.ts";
+import { dequantizeQ4, quantizeQ4 } from "../../quant/q4gsw.ts";
 import type { GraphBuilder } from "../builder.ts";
 import { Array64, generate, roundHalfEven, sum } from "./op-case.test-support.ts";
 import type { OpCase } from "./op-case.test-support.ts";
-import type { OpName } from "./index.ts";
-
-function reduced(op: OpName, fn: (row: readonly number[]) => number): OpCase {
-  return {
-    op,
-    inputs: [["f32", 2, "S", 6]],
-    build: (g, [x]) => [
-      g.node(op, "last", x!, [-1], true),
-      g.node(op, "middle", x!, [1], false),
-      g.node(op, "both", x!, [1, 2], false),
-    ],
-    reference: ([x], S) => {
-      const row = (length: number, at: (i: number) => number) =>
-        fn(Array.from({ length }, (_, i) => at(i)));
-      return [
-        generate([2, S, 1], (a, s) => row(6, (i) => x!.at(a, s, i))),
-        generate([2, 6], (a, k) => row(S, (i) => x!.at(a, i, k))),
-        generate([2], (a) => row(6 * S, (i) => x!.at(a, Math.floor(i / 6), i % 6))),
-      ];
-    },
-    absolute: 1e-5,
-  };
-}
-
-function searched(op: OpName, better: (a: number, b: number) => boolean): OpCase {
-  return {
-    op,
-    inputs: [["f32", "S", 6]],
-    build: (g, [x]) => [g.node(op, "out", x!, -1, false)],
-    reference: ([x], S) => [
-      generate([S], (s) => {
-        let best = 0;
-        for (let i = 1; i < 6; i++) if (better(x!.at(s, i), x!.at(s, best))) best = i;
-        return best;
-      }),
-    ],
-  };
-}
-
-function softmaxRow(x: Array64, s: number, width: number): number[] {
-  const values = Array.from({ length: width }, (_, i) => Math.exp(x.at(s, i)));
-  const total = values.reduce((a, b) => a + b, 0);
-  return values.map((value) => value / total);
-}
 
 /** Rows held in memory. */
 function rowSource(rows: number, ...planes: readonly ArrayBufferView[]): RowSource {
@@ -107,120 +63,7 @@ function parameters(x: Array64, s: number) {
   return { scale, zero };
 }
 
-export const COMPUTE_CASES: readonly OpCase[] = [
-  reduced("aten.sum.dim_IntList", (row) => row.reduce((a, b) => a + b, 0)),
-  reduced("aten.mean.dim", (row) => row.reduce((a, b) => a + b, 0) / row.length),
-  reduced("aten.amax.default", (row) => Math.max(...row)),
-  reduced("aten.amin.default", (row) => Math.min(...row)),
-  searched("aten.argmax.default", (a, b) => a > b),
-  searched("aten.argmin.default", (a, b) => a < b),
-  {
-    op: "aten._softmax.default",
-    inputs: [["f32", "S", 6]],
-    build: (g, [x]) => [g.node("aten._softmax.default", "out", x!, -1, false)],
-    reference: ([x], S) => [generate([S, 6], (s, i) => softmaxRow(x!, s, 6)[i]!)],
-    absolute: 1e-6,
-  },
-  {
-    op: "aten._log_softmax.default",
-    inputs: [["f32", "S", 6]],
-    build: (g, [x]) => [g.node("aten._log_softmax.default", "out", x!, 1, false)],
-    reference: ([x], S) => [generate([S, 6], (s, i) => Math.log(softmaxRow(x!, s, 6)[i]!))],
-    absolute: 1e-5,
-  },
-  {
-    op: "aten.native_layer_norm.default",
-    inputs: [
-      ["f32", "S", 8],
-      ["f32", 8],
-      ["f32", 8],
-    ],
-    build: (g, [x, w, b]) =>
-      g.nodes("aten.native_layer_norm.default", "out", [x!, [8], w!, b!, 1e-5]),
-    reference: ([x, w, b], S) => {
-      const mean = (s: number) => sum(8, (i) => x!.at(s, i)) / 8;
-      const rstd = (s: number) =>
-        1 / Math.sqrt(sum(8, (i) => (x!.at(s, i) - mean(s)) ** 2) / 8 + 1e-5);
-      return [
-        generate([S, 8], (s, i) => (x!.at(s, i) - mean(s)) * rstd(s) * w!.at(i) + b!.at(i)),
-        generate([S, 1], (s) => mean(s)),
-        generate([S, 1], (s) => rstd(s)),
-      ];
-    },
-    absolute: 1e-5,
-  },
-  {
-    op: "et_vk.rms_norm.default",
-    inputs: [
-      ["f32", 1, "S", 8],
-      ["f32", 8],
-    ],
-    build: (g, [x, w]) => [g.node("et_vk.rms_norm.default", "out", x!, w!, 1e-5)],
-    reference: ([x, w], S) => [
-      generate([1, S, 8], (_, s, i) => {
-        const square = sum(8, (k) => x!.at(0, s, k) ** 2) / 8;
-        return (x!.at(0, s, i) / Math.sqrt(square + 1e-5)) * w!.at(i);
-      }),
-    ],
-    absolute: 1e-5,
-  },
-  {
-    op: "aten.linear.default",
-    inputs: [
-      ["f32", 1, "S", 7],
-      ["f32", 5, 7],
-      ["f32", 5],
-    ],
-    build: (g, [x, w, b]) => [
-      g.node("aten.linear.default", "out", x!, w!, b!),
-      g.node("aten.linear.default", "plain", x!, w!, null),
-    ],
-    reference: ([x, w, b], S) => {
-      const product = (s: number, n: number) => sum(7, (k) => x!.at(0, s, k) * w!.at(n, k));
-      return [
-        generate([1, S, 5], (_, s, n) => product(s, n) + b!.at(n)),
-        generate([1, S, 5], (_, s, n) => product(s, n)),
-      ];
-    },
-    absolute: 1e-5,
-  },
-  {
-    op: "aten.mm.default",
-    inputs: [
-      ["f32", "S", 7],
-      ["f32", 7, 5],
-    ],
-    build: (g, [a, b]) => [g.node("aten.mm.default", "out", a!, b!)],
-    reference: ([a, b], S) => [
-      generate([S, 5], (s, n) => sum(7, (k) => a!.at(s, k) * b!.at(k, n))),
-    ],
-    absolute: 1e-5,
-  },
-  {
-    op: "aten.bmm.default",
-    inputs: [
-      ["f32", 2, "S", 7],
-      ["f32", 2, 7, 5],
-    ],
-    build: (g, [a, b]) => [g.node("aten.bmm.default", "out", a!, b!)],
-    reference: ([a, b], S) => [
-      generate([2, S, 5], (z, s, n) => sum(7, (k) => a!.at(z, s, k) * b!.at(z, k, n))),
-    ],
-    absolute: 1e-5,
-  },
-  {
-    op: "aten.addmm.default",
-    inputs: [
-      ["f32", 5],
-      ["f32", "S", 7],
-      ["f32", 7, 5],
-    ],
-    build: (g, [c, a, b]) => [g.node("aten.addmm.default", "out", c!, a!, b!, 0.5, 2)],
-    reference: ([c, a, b], S) => [
-      generate([S, 5], (s, n) => 0.5 * c!.at(n) + 2 * sum(7, (k) => a!.at(s, k) * b!.at(k, n))),
-    ],
-    absolute: 1e-4,
-  },
+export const QUANTIZED_CASES: readonly OpCase[] = [
   {
     op: "et_vk.linear_q4gsw.default",
     inputs: [
@@ -385,17 +228,5 @@ export const COMPUTE_CASES: readonly OpCase[] = [
       const q = Float64Array.from(x!.data, (value) => roundHalfEven(value * 4) + 3);
       return [q, q.map((value) => (value - 3) * 0.25)];
     },
-  },
-  {
-    op: "tetrad.silu_mul",
-    inputs: [
-      ["f32", "S", 8],
-      ["f32", "S", 8],
-    ],
-    build: (g, [a, b]) => [g.node("tetrad.silu_mul", "out", a!, b!)],
-    reference: ([a, b]) => [
-      Float64Array.from(a!.data, (x, i) => (x / (1 + Math.exp(-x))) * b!.data[i]!),
-    ],
-    absolute: 1e-5,
   },
 ];
