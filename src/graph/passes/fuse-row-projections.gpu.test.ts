@@ -3,13 +3,12 @@ import { requestTestDevice } from "../../../tests/support/gpu.ts";
 import { rowsInMemory } from "../../../tests/support/tiny-checkpoint.ts";
 import type { CapabilityOverrides } from "../../gpu/capabilities.ts";
 import type { GpuDevice } from "../../gpu/device.ts";
-import { compare } from "../../kernels/testing/compare.ts";
 import { randomValues } from "../../kernels/testing/data.ts";
 import { quantizeQ4 } from "../../quant/q4gsw.ts";
 import { GraphBuilder } from "../builder.ts";
 import type { Graph, Tensor } from "../ir.ts";
-import { GraphRunner } from "../testing/graph-runner.ts";
 import { optimizeGraph } from "./index.ts";
+import { expectSameOutputs } from "./same-outputs.test-support.ts";
 
 const DEVICES: Readonly<Record<string, CapabilityOverrides>> = {
   "as it is": {},
@@ -104,29 +103,15 @@ describe.each(Object.entries(DEVICES))("on a device %s", (_, restrict) => {
   });
 
   /** Runs a graph before and after all passes: same numbers. */
-  async function expectSame(graph: Graph): Promise<readonly [before: number, after: number]> {
+  function expectSame(graph: Graph): Promise<readonly [before: number, after: number]> {
     const inputs = graph.inputs.map(({ dims }, index) =>
       randomValues(
         dims.reduce<number>((n, dim) => n * (dim as number), 1),
         index + 1,
       ),
     );
-    const before = await GraphRunner.create(gpu, graph);
-    const after = await GraphRunner.create(gpu, optimizeGraph(graph));
-    const [expected, found] = [await before.run(inputs), await after.run(inputs)];
-    expect(found.length).toBe(expected.length);
-    found.forEach((values, index) => {
-      const { failures, report } = compare(values, expected[index]!, {
-        absolute: 1e-3,
-        relative: 1e-3,
-      });
-      expect(failures, report).toBe(0);
-      expect(values.some((value) => Math.abs(value) > 0.1)).toBe(true);
-    });
-    const counts = [before.plan.dispatches.length, after.plan.dispatches.length] as const;
-    before.dispose();
-    after.dispose();
-    return counts;
+    const tolerance = { absolute: 1e-3, relative: 1e-3 };
+    return expectSameOutputs(gpu, graph, optimizeGraph, { inputs, tolerance });
   }
 
   const isFused = () => !gpu.capabilities.software && gpu.capabilities.subgroups !== undefined;

@@ -5,7 +5,6 @@ import type { RowSource } from "../../checkpoint.ts";
 import { openProgramDecoder } from "../../formats/pte/decoder.ts";
 import { readProgram } from "../../formats/pte/read-program.ts";
 import type { GpuDevice } from "../../gpu/device.ts";
-import { compare } from "../../kernels/testing/compare.ts";
 import { randomValues } from "../../kernels/testing/data.ts";
 import { memorySource } from "../../memory-source.ts";
 import { GraphBuilder } from "../builder.ts";
@@ -14,38 +13,17 @@ import type { Graph } from "../ir.ts";
 import { planGraph } from "../plan.ts";
 import { symIntExpression, symIntRoot } from "../symint.ts";
 import type { SymIntRoot } from "../symint.ts";
-import { GraphRunner } from "../testing/graph-runner.ts";
-import type { Elements } from "../testing/graph-runner.ts";
 import { fuseRotarySlice } from "./fuse-rotary-slice.ts";
 import { fuseSiluMul } from "./fuse-silu-mul.ts";
 import { optimizeGraph } from "./index.ts";
+import { expectSameOutputs } from "./same-outputs.test-support.ts";
 
 let gpu: GpuDevice;
 beforeAll(async () => {
   gpu = await requestTestDevice();
 });
 
-/** Runs a graph as it is and after a pass; the outputs must agree, and dispatches become fewer. */
-async function expectSame(
-  graph: Graph,
-  pass: (graph: Graph) => Graph,
-  inputs: readonly Elements[],
-  sizes: ReadonlyMap<SymIntRoot, number>,
-): Promise<readonly [before: number, after: number]> {
-  const before = await GraphRunner.create(gpu, graph);
-  const after = await GraphRunner.create(gpu, pass(graph));
-  const [a, b] = [await before.run(inputs, sizes), await after.run(inputs, sizes)];
-  expect(a.length).toBe(graph.outputs.length);
-  a.forEach((expected, index) => {
-    expect(expected.some((value) => value !== 0)).toBe(true);
-    const { failures, report } = compare(b[index]!, expected, { absolute: 1e-6, relative: 1e-6 });
-    expect(failures, report).toBe(0);
-  });
-  const counts = [before.plan.dispatches.length, after.plan.dispatches.length] as const;
-  before.dispose();
-  after.dispose();
-  return counts;
-}
+const EXACT = { absolute: 1e-6, relative: 1e-6 };
 
 function table(rows: number, width: number, seed: number): RowSource {
   const values = randomValues(rows * width, seed);
@@ -89,14 +67,18 @@ describe("fuseSiluMul", () => {
   test.each(["gate first", "sigmoid first"] as const)("%s", async (order) => {
     const [graph, S] = swiGlu(order);
     const inputs = [randomValues(18, 1), randomValues(18, 2)];
-    const counts = await expectSame(graph, fuseSiluMul, inputs, new Map([[S, 3]]));
+    const sizes = new Map([[S, 3]]);
+    const run = { inputs, sizes, tolerance: EXACT };
+    const counts = await expectSameOutputs(gpu, graph, fuseSiluMul, run);
     expect(counts).toEqual([3, 1]);
   });
 
   test("leaves a product alone that something else reads", async () => {
     const [graph, S] = swiGlu("gate first", true);
     const inputs = [randomValues(18, 1), randomValues(18, 2)];
-    const counts = await expectSame(graph, fuseSiluMul, inputs, new Map([[S, 3]]));
+    const sizes = new Map([[S, 3]]);
+    const run = { inputs, sizes, tolerance: EXACT };
+    const counts = await expectSameOutputs(gpu, graph, fuseSiluMul, run);
     expect(counts).toEqual([4, 4]);
     // Fused, it would be computed twice.
     expect(fuseSiluMul(graph).nodes.some(({ op }) => op === "tetrad.silu_mul")).toBe(false);
@@ -130,15 +112,12 @@ function rotary(): [Graph, SymIntRoot, SymIntRoot] {
 test("fuseRotarySlice", async () => {
   const [graph, S, p] = rotary();
   const inputs = [randomValues(48, 1), randomValues(24, 2), Int32Array.of(6)];
-  const counts = await expectSame(
-    graph,
-    fuseRotarySlice,
-    inputs,
-    new Map([
-      [S, 3],
-      [p, 6],
-    ]),
-  );
+  const sizes = new Map([
+    [S, 3],
+    [p, 6],
+  ]);
+  const run = { inputs, sizes, tolerance: EXACT };
+  const counts = await expectSameOutputs(gpu, graph, fuseRotarySlice, run);
   expect(counts).toEqual([3, 1]);
 });
 
