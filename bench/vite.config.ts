@@ -4,22 +4,22 @@ import { wgslText } from "../tools/wgsl-text.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Bundles the benchmarks into `dist-bench/`, so that they run with Node and `webgpu` alone. */
-export default defineConfig({
-  root: path("."),
-  plugins: [wgslText()],
-  ssr: { noExternal: true, external: ["webgpu"] },
-  build: {
-    ssr: true,
-    outDir: path("../dist-bench"),
-    emptyOutDir: true,
-    target: "node20",
-    rolldownOptions: {
-      input: {
-        "load-and-decode": path("load-and-decode.ts"),
-        "random-gguf": path("random-gguf.ts"),
-      },
-      output: { entryFileNames: "[name].mjs" },
+/**
+ * Bundles the benchmark into `dist-bench/bench.mjs`, one file that runs with Node and `webgpu` alone;
+ * with `--mode random-gguf` the program that writes models of random weights.
+ */
+export default defineConfig(({ mode }) => {
+  const entry = mode === "random-gguf" ? "random-gguf" : "bench";
+  return {
+    root: path("."),
+    plugins: [wgslText()],
+    ssr: { noExternal: true, external: ["webgpu"] },
+    build: {
+      ssr: path(`${entry}.ts`),
+      outDir: path("../dist-bench"),
+      emptyOutDir: false,
+      target: "node20",
+      rolldownOptions: { output: { entryFileNames: "[name].mjs", codeSplitting: false } },
     },
-  },
+  };
 });

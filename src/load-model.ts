@@ -13,7 +13,7 @@ const DEFAULT_CONTEXT_LENGTH = 4096;
  * Tokens of one prompt chunk: enough rows to keep a GPU's multiply units busy, and small enough
  * that intermediate results stay far below the weights.
  */
-const PROMPT_CHUNK = 512;
+export const PROMPT_CHUNK = 512;
 
 function resolveContextLength(requested: number | undefined, longest: number): number {
   if (requested === undefined) return Math.min(longest, DEFAULT_CONTEXT_LENGTH);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { create, globals } from "webgpu";
+import { matrixKernel } from "../src/bench/ceilings/arithmetic.ts";
 import { readCapabilities } from "../src/gpu/capabilities.ts";
 import { linearQ4gsw } from "../src/kernels/linear_q4gsw/linear-q4gsw.ts";
 
@@ -14,7 +15,7 @@ const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
 const MATRIX = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 } as const;
 
 describe.skipIf(process.env["TETRAD_TEST_ADAPTER"] !== "swiftshader")("subgroup matrices", () => {
-  test("the kernels of linear_q4gsw are valid WGSL", async () => {
+  test("the kernels on them are valid WGSL", async () => {
     Object.assign(globalThis, globals);
     const adapter = await gpu.requestAdapter();
     if (adapter === null) throw new Error("Dawn has no null adapter");
@@ -36,8 +37,14 @@ describe.skipIf(process.env["TETRAD_TEST_ADAPTER"] !== "swiftshader")("subgroup 
         for (const { kernel } of route.dispatches) sources.add(kernel.source);
       }
     }
+    for (const [M, N, K] of [
+      [16, 16, 16],
+      [16, 8, 16],
+    ] as const) {
+      sources.add(matrixKernel({ ...MATRIX, M, N, K }, 32).source);
+    }
     const matrixSources = [...sources].filter((code) => code.includes("subgroup_matrix_left"));
-    expect(matrixSources.length).toBe(8);
+    expect(matrixSources.length).toBe(10);
     for (const code of matrixSources) {
       const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
       // Warnings too: Dawn gives them for builtins that will go.

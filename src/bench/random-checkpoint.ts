@@ -63,14 +63,15 @@ export function randomQ4Matrix(name: string, rows: number, columns: number): Q4M
   return { rows, columns, groupSize: GROUP_SIZE, scaleType: "f16", data, requantized: false };
 }
 
-function ones(rows: number): RowSource {
+/** A vector of ones. */
+export function ones(rows: number): RowSource {
   const read = (_: number, count: number) =>
     Promise.resolve([new Uint8Array(new Float32Array(count).fill(1).buffer)]);
   return { rows, storedRowBytes: 4, planeRowBytes: [4], read };
 }
 
-function matrixTensor(name: string, rows: number, columns: number): CheckpointTensor {
-  const matrix = randomQ4Matrix(name, rows, columns);
+function matrixTensor(name: string, rows: number, columns: number, seed: string): CheckpointTensor {
+  const matrix = randomQ4Matrix(`${seed}${name}`, rows, columns);
   return {
     name,
     dims: [rows, columns],
@@ -96,10 +97,10 @@ function vectorTensor(name: string, length: number): CheckpointTensor {
   };
 }
 
-/** A checkpoint of `shape`: random 4-bit matrices, norms of one. The same at every call. */
-export function randomCheckpoint(shape: ModelShape): Checkpoint {
+/** A checkpoint of `shape`: random 4-bit matrices, norms of one. The same for the same seed. */
+export function randomCheckpoint(shape: ModelShape, seed = ""): Checkpoint {
   const tensors = weightShapes(shape).map(({ name, rows, columns }) =>
-    columns === undefined ? vectorTensor(name, rows) : matrixTensor(name, rows, columns),
+    columns === undefined ? vectorTensor(name, rows) : matrixTensor(name, rows, columns, seed),
   );
   return {
     architecture: shape.architecture,

@@ -33,3 +33,8 @@ export function numberOption({ min, max, above, integer }: NumberRange): (text: 
 export function repeatable(text: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, text];
 }
+
+/** A parser for values apart by commas, each read by `parse`. */
+export function listOption<T>(parse: (text: string) => T): (text: string) => readonly T[] {
+  return (text) => text.split(",").map((part) => parse(part));
+}

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import { addBench } from "./bench-command.ts";
 import { devicesCommand } from "./devices-command.ts";
 import { exitCodeOf, reportError } from "./failure.ts";
 import { inspectCommand } from "./inspect-command.ts";
@@ -45,6 +46,7 @@ function createProgram(context: CliContext, setExitCode: (code: number) => void)
     setExitCode(await runCommand(words, options, context.embeddedModel)),
   );
   addProfile(program, context.embeddedModel, setExitCode);
+  addBench(program, context.version, setExitCode);
   program
     .command("inspect")
     .description("Show what a model file holds, without a GPU.")

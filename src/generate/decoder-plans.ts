@@ -4,6 +4,7 @@ import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { specializeGraph } from "../graph/ir.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
+import type { Pass } from "../graph/passes/index.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { Tuning } from "../graph/tuning.ts";
@@ -59,11 +60,15 @@ function withSampler(
   return { ...graph, name: `${graph.name}.${mode}`, nodes: [...graph.nodes, sample] };
 }
 
-/** Plans every way a decoder runs, with what was measured on the device. */
+/**
+ * Plans every way a decoder runs, with what was measured on the device. `pass` rewrites the graphs
+ * first: all passes, unless told.
+ */
 export function planDecoder(
   decoder: DecoderGraph,
   capabilities: Capabilities,
   tuning?: Tuning,
+  pass: Pass = optimizeGraph,
 ): DecoderPlans {
   const { vocabularySize, contextLength, tokens, sequenceLength } = decoder;
   const state: SamplerState = {
@@ -72,8 +77,8 @@ export function planDecoder(
     token: stateTensor("token", [1, 1]),
     history: stateTensor("history", [contextLength]),
   };
-  const many = optimizeGraph({ ...decoder.graph, name: "prompt" });
-  const one = optimizeGraph({
+  const many = pass({ ...decoder.graph, name: "prompt" });
+  const one = pass({
     ...specializeGraph(
       decoder.graph,
       new Map([[sequenceLength, 1]]),

@@ -9,12 +9,14 @@ import type { StoreProgress } from "../graph/constant-store.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { Executor } from "../graph/executor.ts";
 import type { Plan } from "../graph/plan.ts";
+import { optimizeGraph } from "../graph/passes/index.ts";
+import type { Pass } from "../graph/passes/index.ts";
 import { encodeSampling } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { planDecoder } from "./decoder-plans.ts";
 import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
 import { Profiler } from "./profiler.ts";
-import type { ProfiledWork } from "./profiler.ts";
+import type { ProfiledWork, ProfilerGranularity } from "./profiler.ts";
 
 /**
  * Steps queued before the first readback. Enough to hide the way to the CPU and back; on a software
@@ -35,6 +37,13 @@ export interface DecodeRequest {
   readonly reuseCache?: boolean;
   /** Takes the times of every dispatch; from {@link DecoderSession.createProfiler}. */
   readonly profiler?: Profiler;
+  /** Told of every submit, in order, what the CPU spent on it. */
+  readonly onSubmit?: (submitted: SubmittedWork) => void;
+}
+
+/** What a submit computes, and the CPU's time to compute sizes, encode and submit it. */
+export interface SubmittedWork extends ProfiledWork {
+  readonly cpuMs: number;
 }
 
 /**
@@ -55,6 +64,7 @@ export class DecoderSession {
   #busy = false;
   /** Of the request that runs. */
   #profiler: Profiler | undefined;
+  #onSubmit: DecodeRequest["onSubmit"];
   #disposed = false;
 
   private constructor(gpu: GpuDevice, decoder: DecoderGraph, plans: DecoderPlans) {
@@ -66,15 +76,19 @@ export class DecoderSession {
     this.#tokens = new ReadbackRing(gpu, `${decoder.graph.name}.tokens`, 4);
   }
 
-  /** Plans, allocates, streams the weights to the GPU, and compiles what a greedy answer needs. */
+  /**
+   * Plans, allocates, streams the weights to the GPU, and compiles what a greedy answer needs. `pass`
+   * rewrites the graphs before they are planned.
+   */
   static async load(
     gpu: GpuDevice,
     decoder: DecoderGraph,
     onWeights: StoreProgress,
     onCompile: () => void,
     signal?: AbortSignal,
+    pass: Pass = optimizeGraph,
   ): Promise<DecoderSession> {
-    const plans = planDecoder(decoder, gpu.capabilities);
+    const plans = planDecoder(decoder, gpu.capabilities, undefined, pass);
     const session = new DecoderSession(gpu, decoder, plans);
     try {
       const all = session.#allPlans();
@@ -109,10 +123,10 @@ export class DecoderSession {
   }
 
   /** A profiler for one request; undefined where the device has no timestamps. */
-  createProfiler(): Profiler | undefined {
+  createProfiler(granularity?: ProfilerGranularity): Profiler | undefined {
     if (!this.#gpu.capabilities.timestamps) return undefined;
     const dispatches = this.#allPlans().map((plan) => plan.dispatches.length);
-    return new Profiler(this.#gpu, Math.max(...dispatches));
+    return new Profiler(this.#gpu, Math.max(...dispatches), granularity);
   }
 
   #executor(plan: Plan): Promise<Executor> {
@@ -158,6 +172,7 @@ export class DecoderSession {
     this.#gpu.assertUsable();
     this.#busy = true;
     this.#profiler = request.profiler;
+    this.#onSubmit = request.onSubmit;
     const pending: Promise<number>[] = [];
     try {
       yield* this.#run(request, sampling, pending);
@@ -167,6 +182,7 @@ export class DecoderSession {
       await Promise.allSettled(pending);
       this.#busy = false;
       this.#profiler = undefined;
+      this.#onSubmit = undefined;
     }
   }
 
@@ -272,6 +288,7 @@ export class DecoderSession {
     tokens = 1,
   ): Promise<number> | undefined {
     this.#gpu.assertUsable();
+    const began = this.#onSubmit === undefined ? 0 : performance.now();
     executor.update(this.#values);
     const encoder = this.#gpu.device.createCommandEncoder({ label: executor.plan.name });
     const times = this.#profiler?.encode(encoder, executor, this.#values);
@@ -286,10 +303,9 @@ export class DecoderSession {
       readback = this.#tokens.copy(encoder, token, 0, 4);
     }
     this.#gpu.queue.submit([encoder.finish()]);
-    if (times !== undefined) {
-      const position = this.#values.get(this.decoder.position);
-      this.#profiler?.submitted({ phase, position, tokens }, times);
-    }
+    const position = this.#values.get(this.decoder.position);
+    this.#onSubmit?.({ phase, position, tokens, cpuMs: performance.now() - began });
+    if (times !== undefined) this.#profiler?.submitted({ phase, position, tokens }, times);
     const token = readback?.read().then((bytes) => new Int32Array(bytes)[0]!);
     // Awaited in order; a failure meanwhile must not count as unhandled.
     token?.catch(() => {});

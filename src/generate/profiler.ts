@@ -8,19 +8,37 @@ import type { ProfiledRun } from "../profile/profile.ts";
 /** What a submit computes. */
 export type ProfiledWork = Omit<ProfiledRun, "records">;
 
+/**
+ * What gets a time of its own. `dispatch`: each, in a pass of its own, which keeps dispatches from
+ * overlapping. `run`: a whole submit, in its one pass as without a profiler.
+ */
+export type ProfilerGranularity = "dispatch" | "run";
+
 /** Takes the times of every dispatch of a request. Dispose it after {@link finish}. */
 export class Profiler {
   readonly #pool: QueryPool;
+  readonly #granularity: ProfilerGranularity;
   readonly #runs: { readonly work: ProfiledWork; readonly timed: Promise<TimedDispatch[]> }[] = [];
 
   /** `capacity`: dispatches of the longest plan. The device must have timestamps. */
-  constructor(gpu: GpuDevice, capacity: number) {
-    this.#pool = new QueryPool(gpu, "profile", capacity);
+  constructor(gpu: GpuDevice, capacity: number, granularity: ProfilerGranularity = "dispatch") {
+    this.#granularity = granularity;
+    this.#pool = new QueryPool(gpu, "profile", granularity === "run" ? 1 : capacity);
   }
 
-  /** Encodes the executor's dispatches with timestamps. */
+  /** Encodes the executor's dispatches with timestamps; `values` are those of its last update. */
   encode(encoder: GPUCommandEncoder, executor: Executor, values: SymIntValues): TimestampReadback {
-    executor.encodeTimed(encoder, this.#pool, values);
+    if (this.#granularity === "dispatch") {
+      executor.encodeTimed(encoder, this.#pool, values);
+    } else {
+      const label = executor.plan.name;
+      const pass = encoder.beginComputePass({
+        label,
+        timestampWrites: this.#pool.bracketPass(label),
+      });
+      executor.encode(pass);
+      pass.end();
+    }
     return this.#pool.resolve(encoder);
   }
 

@@ -111,14 +111,23 @@ export class QueryPool {
 
   /** The timestamps of the next dispatch's pass. Throws `RequestError` past the capacity. */
   bracket(kernel: Kernel, grid: Grid, work: Work = NO_WORK): GPUComputePassTimestampWrites {
+    return this.#next({ kernel: kernel.label, grid, workgroup: workgroupSize(kernel), work });
+  }
+
+  /** The timestamps of a pass of many dispatches, which becomes one record named `label`. */
+  bracketPass(label: string): GPUComputePassTimestampWrites {
+    return this.#next({ kernel: label, grid: [1, 1, 1], workgroup: [1, 1, 1], work: NO_WORK });
+  }
+
+  #next(dispatch: Omit<TimedDispatch, "begin" | "end">): GPUComputePassTimestampWrites {
     const index = this.#dispatches.length;
     if (index >= this.capacity) {
       throw new RequestError(
-        `profile: "${kernel.label}" is dispatch ${index + 1} of a submit; ` +
+        `profile: "${dispatch.kernel}" is dispatch ${index + 1} of a submit; ` +
           `the query pool "${this.#label}" holds ${this.capacity}`,
       );
     }
-    this.#dispatches.push({ kernel: kernel.label, grid, workgroup: workgroupSize(kernel), work });
+    this.#dispatches.push(dispatch);
     const query = index * QUERIES_PER_DISPATCH;
     return {
       querySet: this.#sets[Math.floor(query / MAX_QUERIES_PER_SET)]!,

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { BenchReport } from "../../src/bench/report.ts";
 import { buildCli } from "./build-cli.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,9 +27,13 @@ interface Outcome {
 /** Runs the command; `onOutput` sees the child at its first output. */
 async function tetrad(
   args: readonly string[],
-  { input = "", onOutput }: { input?: string; onOutput?: (child: ChildProcess) => void } = {},
+  {
+    input = "",
+    onOutput,
+    program = cli,
+  }: { input?: string; onOutput?: (child: ChildProcess) => void; program?: string } = {},
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: ROOT });
+  const child = spawn(process.execPath, [program, ...args], { cwd: ROOT });
   let stdout = "";
   let stderr = "";
   child.stdout.once("data", () => onOutput?.(child));
@@ -103,12 +108,60 @@ test("profile shows the time by kernel, and writes its reports", async () => {
   }
 });
 
+describe("bench", () => {
+  const flags = ["--software", "--contexts", "8,24", "--tokens", "4", "--runs", "2"];
+  const tiny = ["bench", "--shape", "tiny", "--warm-ups", "1", "--prompts", "16", ...flags];
+
+  test("measures a shape and writes what it found", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tetrad-bench-"));
+    try {
+      const json = join(folder, "bench.json");
+      const { code, stdout, stderr } = await tetrad([...tiny, "--json", json]);
+      expect(stderr).toMatch(/^tetrad: the device's ceilings$/m);
+      expect(stdout).toMatch(/^tiny, random weights, .* on SwiftShader/);
+      expect(stdout).toMatch(/^reading memory +[\d.]+ .* GB\/s$/m);
+      expect(stdout).toMatch(/^context +tokens\/s +spread +GPU ms +CPU ms +dispatches/m);
+      expect(stdout).toMatch(/^a token at 24 +shape +calls +µs/m);
+      expect(stdout).toMatch(/\d+ of \d+ checks passed\n$/);
+      const report = JSON.parse(readFileSync(json, "utf8")) as BenchReport;
+      expect(report).toMatchObject({ format: "tetrad-bench", version: 1 });
+      expect(report.device.capabilities.software).toBe(true);
+      expect(Object.keys(report.versions)).toEqual(expect.arrayContaining(["tetrad", "node"]));
+      expect(report.method).toMatchObject({ runs: 2, tokens: 4, prefixReuse: false });
+      expect(report.prefill.map(({ promptTokens }) => promptTokens)).toEqual([16]);
+      expect(report.decode.map(({ context }) => context)).toEqual([8, 24]);
+      expect(report.decode[0]?.tokensPerSecond.runs.length).toBe(2);
+      expect(report.decode[0]?.kernels.length).toBeGreaterThan(5);
+      expect(report.products.length).toBe(2);
+      expect(code).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("says so, and fails, where a kernel's results are wrong", async () => {
+    const broken = cli.replace(/main\.js$/, "broken.js");
+    const source = readFileSync(cli, "utf8");
+    // One load of four is left out: a kernel that is a third faster.
+    const changed = source.replace("sum += a + b + c + d;", "sum += a + b + c;");
+    expect(changed).not.toBe(source);
+    writeFileSync(broken, changed);
+    const quick = [...tiny, "--no-kernels", "--check", "0"];
+    const { code, stdout } = await tetrad(quick, { program: broken });
+    expect(stdout).toMatch(/^FAILED bench_read of \d+ bytes.*: words add up to \d+, must be \d+$/m);
+    expect(code).toBe(1);
+  });
+});
+
 test.each<[what: string, args: string[], message: string]>([
   ["a missing file", ["run", "none.gguf", "hi"], "none.gguf: no such file"],
   ["a wrong number", ["run", "hi", "--top-p", "3"], "at least 0, at most 1"],
   ["an unknown flag", ["run", "hi", "--foo"], "unknown option '--foo'"],
   ["no prompt", ["run"], "no prompt"],
   ["flags that exclude each other", run("hi", "--require-gpu"), "cannot be used with"],
+  ["a shape that is not known", ["bench", "--shape", "x"], "Allowed choices are llama-3.2-1b"],
+  ["neither model nor shape", ["bench"], "name a model file or a --shape"],
+  ["a list with a wrong number", ["bench", "--prompts", "1,0"], "at least 1"],
   ["a file that is no model", ["inspect", "package.json"], 'not "GGUF"'],
   ["a context too long", ["inspect", GGUF, "--context", "513"], "--context 513"],
 ])("%s is told in one line", async (_, args, message) => {
