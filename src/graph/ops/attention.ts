@@ -1,4 +1,5 @@
 /** Normalisation, rotary position embedding, cache update and attention. */
+import { applyRotaryEmbInterleaved } from "../../kernels/apply_rotary_emb_interleaved/apply-rotary-emb-interleaved.ts";
 import { applyRotaryEmb } from "../../kernels/apply_rotary_emb/apply-rotary-emb.ts";
 import { rmsNorm } from "../../kernels/rms_norm/rms-norm.ts";
 import { sdpaWithKvCacheTunable } from "../../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
@@ -175,6 +176,36 @@ export const applyRotaryEmbAtOp: Op = {
     });
   },
   conditions: tablePosition,
+};
+
+/** [x [B, N, C], freqs [N, C], (cos, sin) pairs] → x with its pairs (2i, 2i+1) rotated. */
+export const applyRotaryEmbInterleavedOp: Op = {
+  infer(args) {
+    const x = args.typed(0, "f32");
+    const freqs = args.typed(1, "f32");
+    args.check(
+      x.dims.length === 3 && sameDims(freqs.dims, x.dims.slice(1)),
+      () => `"${freqs.name}" must have the last two of the three dimensions of "${x.name}"`,
+    );
+    args.check(fixedDim(x, 2) % 2 === 0, () => `pairs in rows of ${fixedDim(x, 2)}`);
+    return [{ dtype: "f32", dims: x.dims }];
+  },
+  lower(node, { capabilities }) {
+    const args = readArguments(node);
+    const [x, freqs] = [args.tensor(0), args.tensor(1)];
+    const [batch = 1, rows = 1, width = 1] = x.dims;
+    return [
+      call(
+        applyRotaryEmbInterleaved(capabilities),
+        { x, freqs, out: onlyResult(node) },
+        (values) => ({
+          batch: values.get(batch),
+          rows: values.get(rows),
+          width: values.get(width),
+        }),
+      ),
+    ];
+  },
 };
 
 function cacheType(cache: Tensor): "f32" | "f16" {

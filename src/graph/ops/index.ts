@@ -2,6 +2,7 @@ import { UnsupportedError } from "../../errors.ts";
 import {
   applyRotaryEmbAtOp,
   applyRotaryEmbHfOp,
+  applyRotaryEmbInterleavedOp,
   applyRotaryEmbOp,
   rmsNormOp,
   sdpaWithKvCacheOp,
@@ -31,6 +32,7 @@ import { embeddingOp, gatherOp, indexSelectOp, indexTensorOp } from "./gather.ts
 import { bitwiseOp, compareOp, whereOp } from "./logic.ts";
 import { addmmOp, bmmOp, linearOp, mmOp } from "./matmul.ts";
 import type { Op } from "./op.ts";
+import { constantPadOp } from "./pad.ts";
 import {
   chooseQparamsOp,
   embeddingQ4gswOp,
@@ -59,6 +61,7 @@ const OPS = {
   "et_vk.rms_norm.default": rmsNormOp,
   "et_vk.apply_rotary_emb.default": applyRotaryEmbOp,
   "et_vk.apply_rotary_emb_hf.default": applyRotaryEmbHfOp,
+  "et_vk.apply_rotary_emb_interleaved.default": applyRotaryEmbInterleavedOp,
   "sdpa_with_kv_cache.default": sdpaWithKvCacheOp,
   "update_cache.default": updateCacheOp,
   // Elementwise, two tensors
@@ -123,6 +126,7 @@ const OPS = {
   "aten.flip.default": flipOp,
   "aten.split_with_sizes_copy.default": splitOp,
   "aten.cat.default": catOp,
+  "aten.constant_pad_nd.default": constantPadOp,
   // Indices
   "aten.index.Tensor": indexTensorOp,
   "aten.index_select.default": indexSelectOp,

@@ -214,4 +214,50 @@ export const SHAPE_CASES: readonly OpCase[] = [
     },
     reference: ([x]) => [x!.data],
   },
+  ...(["f32", "f16", "i32", "bool"] as const).map((dtype): OpCase => {
+    const value = dtype === "f16" || dtype === "f32" ? -1.5 : 1;
+    const op = "aten.constant_pad_nd.default";
+    return {
+      op,
+      variant: dtype,
+      inputs: [[dtype, 2, "S", 5]],
+      build: (g, [x]) => [
+        g.node(op, "framed", x!, [1, 2, 3, 0], value),
+        g.node(op, "moved", x!, [-2, 1, 0, 1, 1, -1], value),
+        g.node(op, "zeros", x!, [0, 4]),
+        g.node(op, "whole", x!, [0, 0], value),
+      ],
+      reference: ([x], S) => {
+        const inside = (i: number, size: number) => i >= 0 && i < size;
+        const framed = (s: number, i: number) => inside(s - 3, S) && inside(i - 1, 5);
+        return [
+          generate([2, S + 3, 8], (a, s, i) => (framed(s, i) ? x!.at(a, s - 3, i - 1) : value)),
+          generate([2, S + 1, 4], (a, s, i) =>
+            inside(a - 1, 1) && inside(s, S) && inside(i, 3) ? x!.at(a - 1, s, i + 2) : value,
+          ),
+          generate([2, S, 9], (a, s, i) => (inside(i, 5) ? x!.at(a, s, i) : 0)),
+          x!.data,
+        ];
+      },
+    };
+  }),
+  {
+    op: "et_vk.apply_rotary_emb_interleaved.default",
+    inputs: [
+      ["f32", 2, "S", 6],
+      ["f32", "S", 6],
+    ],
+    build: (g, [x, freqs]) => [
+      g.node("et_vk.apply_rotary_emb_interleaved.default", "out", x!, freqs!),
+    ],
+    reference: ([x, freqs], S) => [
+      generate([2, S, 6], (b, s, i) => {
+        const pair = i - (i % 2);
+        const [cos, sin] = [freqs!.at(s, pair), freqs!.at(s, pair + 1)];
+        const [even, odd] = [x!.at(b, s, pair), x!.at(b, s, pair + 1)];
+        return i % 2 === 0 ? even * cos - odd * sin : even * sin + odd * cos;
+      }),
+    ],
+    absolute: 1e-5,
+  },
 ];

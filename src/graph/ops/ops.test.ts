@@ -76,4 +76,16 @@ test("arguments that do not fit are refused with the operator's name", () => {
   expect(node("aten.div.Tensor_mode", x, x, "trunc")).toThrow(/"trunc"; supported: floor/);
   expect(node("aten.native_layer_norm.default", x, [4], null, null, 1e-5)).toThrow(FormatError);
   expect(node("aten.expand_copy.default", x, [4, 7])).toThrow(FormatError);
+  const pad = "aten.constant_pad_nd.default";
+  expect(node(pad, x, [1])).toThrow(/1 pads for a tensor of rank 2/);
+  expect(node(pad, x, [0, 0, 0, 0, 1, 1])).toThrow(/6 pads/);
+  expect(node(pad, x, [-3, -3])).toThrow(/pads -3 and -3 leave nothing of axis 1/);
+  expect(node(pad, x, [-7, 9])).toThrow(FormatError);
+  expect(node(pad, x, [symIntRoot("p", 0, 3), 0])).toThrow(UnsupportedError);
+  const growing = g.input("growing", "f32", [symIntRoot("S", 1, 8), 4]);
+  expect(node(pad, growing, [0, 0, -1, 0])).toThrow(/cut off a size that changes/);
+  const rotate = "et_vk.apply_rotary_emb_interleaved.default";
+  expect(node(rotate, g.input("q", "f32", [1, 4, 6]), g.input("f", "f32", [4, 3]))).toThrow(
+    /must have the last two/,
+  );
 });
