@@ -22,6 +22,7 @@ import type { Checks } from "./checks.ts";
 import { ones, randomQ4Matrix } from "./random-checkpoint.ts";
 import { measurementOf } from "./statistics.ts";
 import type { Measurement } from "./statistics.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** out [M, N] = x [M, K] · weightᵀ, a single row of x normalised first, as a decoder's. */
 export interface ProductShape {
@@ -47,7 +48,6 @@ const ROTATED_BYTES = 2 ** 29;
 const SMALL_ROTATED_BYTES = 2 ** 20;
 const MAX_COPIES = 8;
 
-const WARM_UPS = 2;
 const NORM_EPSILON = 1e-5;
 const CHECKED_OUTPUTS = 16;
 
@@ -255,11 +255,12 @@ async function checkOutputs(
 async function measureProduct(
   gpu: GpuDevice,
   shape: ProductShape,
-  rotated: number,
+  small: boolean,
   runs: number,
   checks: Checks,
 ): Promise<ProductResult> {
   const { M, N, K } = shape;
+  const rotated = small ? SMALL_ROTATED_BYTES : ROTATED_BYTES;
   const weightBytes = (N * K) / 2 + (N * K) / 16;
   const copies = Math.max(2, Math.min(MAX_COPIES, Math.ceil(rotated / weightBytes)));
   const graphs = productGraphs(shape, copies);
@@ -271,7 +272,8 @@ async function measureProduct(
   try {
     await product.prepare(plans, x);
     pool = new QueryPool(gpu, "product", dispatches);
-    for (let run = 0; run < WARM_UPS; run++) await product.time(pool);
+    const timer = pool;
+    await warmUp(small, () => product.time(timer));
     const timed: DispatchRecord[][] = [];
     for (let run = 0; run < runs; run++) timed.push(await product.time(pool));
     const main = timed[0]?.reduce((a, b) => (b.work.bytes > a.work.bytes ? b : a));
@@ -311,14 +313,13 @@ export async function measureProducts(
   onSkipped: (message: string) => void,
 ): Promise<ProductResult[]> {
   const results: ProductResult[] = [];
-  const rotated = small ? SMALL_ROTATED_BYTES : ROTATED_BYTES;
   if (!gpu.capabilities.timestamps) {
     onSkipped("single products were left out: the device has no timestamp queries");
     return results;
   }
   for (const shape of small ? SMALL_PRODUCTS : PRODUCTS) {
     try {
-      results.push(await measureProduct(gpu, shape, rotated, runs, checks));
+      results.push(await measureProduct(gpu, shape, small, runs, checks));
     } catch (error) {
       if (!(error instanceof DeviceError) || error.reason !== "memory") throw error;
       onSkipped(`the product ${shape.name} was left out: ${error.message}`);

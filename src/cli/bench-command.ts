@@ -4,6 +4,7 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { runBench } from "../bench/bench.ts";
 import type { BenchSubject } from "../bench/bench.ts";
+import { benchSvg } from "../bench/chart-svg.ts";
 import { randomCheckpoint } from "../bench/random-checkpoint.ts";
 import { modelShape, SHAPE_NAMES, weightShapes } from "../bench/shapes.ts";
 import { RequestError } from "../errors.ts";
@@ -30,6 +31,7 @@ interface BenchFlags {
   readonly cacheType: "f16" | "f32";
   readonly tokenizer?: string;
   readonly json?: string;
+  readonly svg?: string;
   readonly requireGpu?: boolean;
   readonly software?: boolean;
   readonly dawnFeatures?: string;
@@ -69,6 +71,7 @@ export function addBench(
     )
     .option("--tokenizer <file>", "a tokenizer.json, for models that carry none")
     .option("--json <file>", "write everything that was measured")
+    .option("--svg <file>", "write a picture: speed, and the kernels on a roofline")
     .option("--require-gpu", "fail where there is no GPU")
     .addOption(new Option("--software", "compute on the CPU (SwiftShader)").conflicts("requireGpu"))
     .option("--dawn-features <names>", "Dawn toggles, such as disable_robustness")
@@ -183,6 +186,7 @@ async function benchCommand(
     if (flags.json !== undefined) {
       await writeFile(flags.json, `${JSON.stringify(report, null, 1)}\n`);
     }
+    if (flags.svg !== undefined) await writeFile(flags.svg, benchSvg(report));
     process.stdout.write(benchTables(report));
     return report.checks.every(({ passed }) => passed) ? 0 : FAILED;
   } catch (error) {

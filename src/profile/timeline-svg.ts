@@ -12,6 +12,18 @@ import {
   summarizeKernels,
 } from "./profile.ts";
 import type { KernelSummary, ProfiledRun, ProfilePhase } from "./profile.ts";
+import {
+  CHARACTER_WIDTH,
+  COLORS,
+  line,
+  rectangle,
+  round,
+  shorten,
+  svgDocument,
+  text,
+  tickStep,
+  withTooltip,
+} from "./svg.ts";
 
 // All in pixels.
 const WIDTH = 1400;
@@ -23,81 +35,27 @@ const AXIS_WIDTH = WIDTH - MARGIN - AXIS_X;
 const FIGURES_X = [290, 358, AXIS_X - 12] as const;
 const LANE = 22;
 const BAR = 16;
-/** Of the monospaced 12 px text. */
-const CHARACTER = 7.3;
 /** Narrower bars would vanish. */
 const MIN_BAR_WIDTH = 1;
 /** A name cut shorter than this tells nothing. */
 const MIN_CHARACTERS = 8;
 const MAX_TICKS = 8;
 
-/** Light enough for dark text on them, and neighbours tell apart. */
-const COLORS = [
-  "#7fb2f0",
-  "#f5b26b",
-  "#8fd19e",
-  "#e99aa8",
-  "#c3a6e8",
-  "#6fcfd0",
-  "#e6d36a",
-  "#c9a58a",
-  "#a9c34f",
-  "#f09bd4",
-  "#9aa9c7",
-  "#e0866b",
-] as const;
 /** Of the kernels that the colours do not reach: the shortest. */
 const OTHER_COLOR = "#bcc2cd";
 
 const STYLE = [
-  "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2430}",
-  ".title{font-size:18px;font-weight:600}",
-  ".phase{font-size:15px;font-weight:600}",
-  ".muted{fill:#5b6472}",
-  ".end{text-anchor:end}",
-  ".middle{text-anchor:middle}",
-  ".lane{fill:#f4f6f9}",
-  ".tick{stroke:#d5dae2}",
   ".run{fill:#cbd5e3;stroke:#fff;stroke-width:.5}",
   ".shown{fill:#3f5a86}",
   ".fan{fill:#3f5a86;opacity:.12}",
   "rect:hover{opacity:.75}",
 ].join("");
 
-const escapeXml = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-
-const round = (value: number): string => String(Number(value.toFixed(2)));
-
 /** `640 ns`, `12.3 µs`, `4.56 ms`. */
 function formatNs(ns: number): string {
   if (ns < 1000) return `${Math.round(ns)} ns`;
   const [value, unit] = ns < 1e6 ? [ns / 1e3, "µs"] : ns < 1e9 ? [ns / 1e6, "ms"] : [ns / 1e9, "s"];
   return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(3))} ${unit}`;
-}
-
-function shorten(text: string, characters: number): string {
-  return text.length <= characters ? text : `${text.slice(0, Math.max(0, characters - 1))}…`;
-}
-
-function text(x: number, y: number, content: string, className = ""): string {
-  const attribute = className === "" ? "" : ` class="${className}"`;
-  return `<text x="${round(x)}" y="${round(y)}"${attribute}>${escapeXml(content)}</text>`;
-}
-
-interface Bar {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  /** `fill="…"` or `class="…"`. */
-  readonly paint: string;
-  readonly tooltip: string;
-}
-
-function rectangle({ x, y, width, height, paint, tooltip }: Bar): string {
-  const box = `x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}"`;
-  return `<rect ${box} ${paint}><title>${escapeXml(tooltip)}</title></rect>`;
 }
 
 /** Maps times of a span to the axis. */
@@ -114,20 +72,12 @@ function scaleOf(startNs: number, endNs: number): Scale {
   return { startNs, lengthNs, width, x: (ns) => AXIS_X + width(ns - startNs) };
 }
 
-/** Distance of ticks: 1, 2 or 5 times a power of ten. */
-function tickStep(lengthNs: number): number {
-  const power = 10 ** Math.floor(Math.log10(lengthNs / MAX_TICKS));
-  const factor = [1, 2, 5, 10].find((candidate) => candidate * power * MAX_TICKS >= lengthNs);
-  return (factor ?? 10) * power;
-}
-
 function axis(scale: Scale, top: number, bottom: number): string[] {
-  const step = tickStep(scale.lengthNs);
+  const step = tickStep(scale.lengthNs, MAX_TICKS);
   const parts: string[] = [];
   for (let tick = 0; tick * step <= scale.lengthNs * 1.0001; tick++) {
     const x = AXIS_X + scale.width(tick * step);
-    const line = `x1="${round(x)}" y1="${round(top)}" x2="${round(x)}" y2="${round(bottom)}"`;
-    parts.push(`<line ${line} class="tick"/>`);
+    parts.push(line(x, top, x, bottom, 'class="tick"'));
     const atEdge = x > WIDTH - MARGIN - 30;
     const label = tick === 0 ? "0" : formatNs(tick * step);
     parts.push(text(x, top - 5, label, `muted ${atEdge ? "end" : "middle"}`));
@@ -253,7 +203,7 @@ class Canvas {
       for (const lane of [0, laneOf.get(kernel)!]) {
         this.parts.push(rectangle({ ...box, y: this.y + LANE * lane + 3 }));
       }
-      const characters = Math.floor((width - 8) / CHARACTER);
+      const characters = Math.floor((width - 8) / CHARACTER_WIDTH);
       if (characters >= MIN_CHARACTERS) {
         this.parts.push(text(box.x + 4, this.y + 15, shorten(kernel, characters)));
       }
@@ -264,9 +214,7 @@ class Canvas {
   #laneLabel({ kernel, calls, totalNs, share }: KernelSummary, y: number): void {
     const color = `<rect x="${MARGIN}" y="${round(y + 6)}" width="10" height="10" ${this.#fill(kernel)}/>`;
     this.parts.push(color);
-    this.parts.push(
-      `<g><title>${escapeXml(kernel)}</title>${text(MARGIN + 18, y + 15, shorten(kernel, 28))}</g>`,
-    );
+    this.parts.push(withTooltip(kernel, text(MARGIN + 18, y + 15, shorten(kernel, 28))));
     this.#figures([String(calls), `${(100 * share).toFixed(1)} %`, formatNs(totalNs)], y + 15);
   }
 
@@ -293,13 +241,5 @@ export function profileSvg(
   canvas.heading(title, none ? "no times were taken" : detail);
   for (const phase of PHASES) canvas.phase(runsOf(runs, phase), phase);
   const height = Math.ceil(canvas.y + MARGIN);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
-      `viewBox="0 0 ${WIDTH} ${height}" style="max-width:100%;height:auto">`,
-    `<title>${escapeXml(title)}</title>`,
-    `<style>${STYLE}</style>`,
-    `<rect width="${WIDTH}" height="${height}" fill="#fff" style="pointer-events:none"/>`,
-    ...canvas.parts,
-    "</svg>\n",
-  ].join("\n");
+  return svgDocument({ title, width: WIDTH, height, style: STYLE }, canvas.parts);
 }

@@ -116,7 +116,10 @@ describe("bench", () => {
     const folder = mkdtempSync(join(tmpdir(), "tetrad-bench-"));
     try {
       const json = join(folder, "bench.json");
-      const { code, stdout, stderr } = await tetrad([...tiny, "--json", json]);
+      const svg = join(folder, "bench.svg");
+      const files = ["--json", json, "--svg", svg];
+      const { code, stdout, stderr } = await tetrad([...tiny, ...files]);
+      expect(readFileSync(svg, "utf8")).toMatch(/^<svg .*tiny, random weights.*<\/svg>\n$/s);
       expect(stderr).toMatch(/^tetrad: the device's ceilings$/m);
       expect(stdout).toMatch(/^tiny, random weights, .* on SwiftShader/);
       expect(stdout).toMatch(/^reading memory +[\d.]+ .* GB\/s$/m);

@@ -9,6 +9,7 @@ import type { Checks } from "../checks.ts";
 import { KernelTimer } from "../kernel-timer.ts";
 import { measurementOf } from "../statistics.ts";
 import type { Measurement } from "../statistics.ts";
+import { warmUp } from "../warm-up.ts";
 import integerDot from "./integer-dot.wgsl";
 import matrixMultiply from "./matrix-multiply.wgsl";
 import multiplyAdd from "./multiply-add.wgsl";
@@ -170,10 +171,11 @@ async function measure(
   gpu: GpuDevice,
   probe: ArithmeticProbe,
   runs: number,
+  small: boolean,
   checks: Checks,
 ): Promise<ArithmeticCeiling> {
   const { kernel, workgroups, resultBytes } = probe;
-  const timer = new KernelTimer(gpu, runs + 1);
+  const timer = new KernelTimer(gpu, runs);
   try {
     const out = timer.buffer(kernel.label, workgroups * resultBytes);
     const at = (iterations: number) => ({
@@ -183,6 +185,7 @@ async function measure(
       grid: [workgroups, 1, 1] as const,
     });
     let iterations = 16;
+    // Not yet on a clock to judge by.
     await timer.time(at(iterations), 1);
     for (;;) {
       const [ns = 0] = await timer.time(at(iterations), 1);
@@ -190,8 +193,8 @@ async function measure(
       const factor = Math.min(16, Math.max(2, Math.ceil(ENOUGH_NS / Math.max(1, ns))));
       iterations = Math.min(MAX_ITERATIONS, iterations * factor);
     }
-    // The first is for the clock to rise.
-    const times = (await timer.time(at(iterations), runs + 1)).slice(1);
+    await warmUp(small, () => timer.time(at(iterations), 1));
+    const times = await timer.time(at(iterations), runs);
     const expected = probe.expected(iterations);
     for (const workgroup of [0, workgroups - 1]) {
       const found = probe.read(await timer.read(out, workgroup * resultBytes, resultBytes));
@@ -223,7 +226,7 @@ export async function measureArithmetic(
 ): Promise<ArithmeticCeiling[]> {
   const best = new Map<ArithmeticUnit, ArithmeticCeiling>();
   for (const probe of probesFor(gpu.capabilities, small)) {
-    const ceiling = await measure(gpu, probe, runs, checks);
+    const ceiling = await measure(gpu, probe, runs, small, checks);
     const known = best.get(probe.unit)?.operationsPerSecond.median ?? 0;
     if (ceiling.operationsPerSecond.median > known) best.set(probe.unit, ceiling);
   }

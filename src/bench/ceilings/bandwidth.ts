@@ -6,6 +6,7 @@ import type { Checks } from "../checks.ts";
 import { KernelTimer } from "../kernel-timer.ts";
 import { measurementOf } from "../statistics.ts";
 import type { Measurement } from "../statistics.ts";
+import { warmUp } from "../warm-up.ts";
 import fillPattern from "./fill-pattern.wgsl";
 import readBandwidth from "./read-bandwidth.wgsl";
 
@@ -49,7 +50,7 @@ export async function measureReadBandwidth(
   small: boolean,
   checks: Checks,
 ): Promise<BandwidthCeiling> {
-  const timer = new KernelTimer(gpu, runs + 1);
+  const timer = new KernelTimer(gpu, runs);
   try {
     const bytes = bufferBytes(gpu.capabilities, small);
     const count = bytes / VECTOR_BYTES;
@@ -69,7 +70,8 @@ export async function measureReadBandwidth(
         params: { count },
         grid: [workgroups, 1, 1] as const,
       };
-      const times = (await timer.time(probe, runs + 1)).slice(1);
+      await warmUp(small, () => timer.time(probe, 1));
+      const times = await timer.time(probe, runs);
       const words = new Uint32Array(await timer.read(sums, 0, 4 * lanes));
       const sum = words.reduce((total, word) => (total + word) >>> 0, 0);
       const expected = patternSum(bytes / 4);
