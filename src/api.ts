@@ -2,6 +2,7 @@
 import type { ByteSource } from "./byte-source.ts";
 import type { CapabilityOverrides } from "./gpu/capabilities.ts";
 import type { KernelSummary, ProfiledRun, ProfilePhase } from "./profile/profile.ts";
+import type { TuningStore } from "./tuning-store.ts";
 
 /** How a runtime finds its GPU. */
 export interface TetradOptions {
@@ -18,6 +19,11 @@ export interface TetradOptions {
   readonly restrict?: CapabilityOverrides;
   /** Dawn toggles for measurements in Node: `disable_robustness`. */
   readonly dawnFeatures?: readonly string[];
+  /**
+   * Where choices among kernels are kept from one run to the next; `false` for nowhere. Default: a
+   * file in the user's cache folder (Node), IndexedDB (browser).
+   */
+  readonly tuningStore?: TuningStore | false;
 }
 
 /** Where a model may come from: a path (Node), a URL, or the bytes themselves. */
@@ -26,8 +32,11 @@ export type ModelLocation =
 
 /** One report while a model loads; `loaded` and `total` are bytes. */
 export interface LoadProgress {
-  /** `open` while metadata is read, `weights` while they stream to the GPU, then `compile`, `ready`. */
-  readonly status: "open" | "weights" | "compile" | "ready";
+  /**
+   * `open` while metadata is read, `tune` while kernels are measured that this device has not run
+   * yet, `weights` while they stream to the GPU, then `compile`, `ready`.
+   */
+  readonly status: "open" | "tune" | "weights" | "compile" | "ready";
   readonly file: string;
   readonly loaded: number;
   readonly total: number;
@@ -42,6 +51,41 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** A Hugging Face `tokenizer.json` or a GGUF file with a tokenizer, for files that carry none. */
   readonly tokenizer?: ModelLocation;
+  /**
+   * Run the kernels that are fastest on this device for the model's shapes. What is not known yet is
+   * measured, for 3 seconds at most. Default: true on GPUs, false where the CPU computes.
+   */
+  readonly tune?: boolean;
+}
+
+/** How a model's kernels are measured. */
+export interface TuneOptions extends Pick<
+  LoadOptions,
+  "contextLength" | "cacheType" | "signal" | "tokenizer"
+> {
+  /** Most milliseconds to spend. Default 10,000. */
+  readonly budgetMs?: number;
+  /** Told before each kind of call is measured. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What was measured about one kind of call. Times are microseconds a call. */
+export interface TunedCall {
+  /** Operator and shape. */
+  readonly key: string;
+  /** How many ways there are to run it. */
+  readonly candidates: number;
+  readonly default: string;
+  readonly defaultUs: number | undefined;
+  /** The way it will run; undefined where time was up. */
+  readonly choice: string | undefined;
+  readonly choiceUs: number | undefined;
+}
+
+export interface TuneResult {
+  readonly calls: readonly TunedCall[];
+  /** Ways that do not compile or compute something else, in one line each. */
+  readonly warnings: readonly string[];
 }
 
 /** How an ExecuTorch program is loaded to be run method by method. */

@@ -2,6 +2,7 @@
 import type { TetradOptions } from "./api.ts";
 import { findGpu } from "./platform/browser/gpu.ts";
 import { openSource } from "./platform/browser/open-source.ts";
+import { tuningStore } from "./platform/browser/tuning-store.ts";
 import { TetradRuntime } from "./tetrad.ts";
 import type { Platform } from "./tetrad.ts";
 
@@ -12,6 +13,7 @@ const platform: Platform = {
     findGpu({ ...options, ...(onWarning === undefined ? {} : { onFallback: onWarning }) }),
   openSource,
   wgslFeatures: () => navigator.gpu.wgslLanguageFeatures,
+  tuningStore,
 };
 
 /** The runtime: a GPU and the models on it. */

@@ -14,6 +14,9 @@ export type {
   SamplingOptions,
   StopReason,
   TetradOptions,
+  TunedCall,
+  TuneOptions,
+  TuneResult,
 } from "./api.ts";
 export type { ByteSource } from "./byte-source.ts";
 export { DeviceError, FormatError, RequestError, TetradError, UnsupportedError } from "./errors.ts";
@@ -30,4 +33,5 @@ export { profileTsv } from "./profile/tsv.ts";
 export { LoadedProgram } from "./program/loaded-program.ts";
 export type { ProgramInput, ProgramOutput, RunOptions } from "./program/loaded-method.ts";
 export type { TypedTensor } from "./program/typed-tensor.ts";
+export type { TuningStore } from "./tuning-store.ts";
 export { GpuTensor } from "./program/gpu-tensor.ts";

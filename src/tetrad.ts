@@ -1,12 +1,25 @@
-import type { LoadOptions, LoadProgramOptions, ModelLocation, TetradOptions } from "./api.ts";
+import type {
+  LoadOptions,
+  LoadProgramOptions,
+  ModelLocation,
+  TetradOptions,
+  TuneOptions,
+  TuneResult,
+} from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
 import type { Capabilities } from "./gpu/capabilities.ts";
 import { adapterName } from "./gpu/capabilities.ts";
 import { GpuDevice } from "./gpu/device.ts";
 import type { DeviceError } from "./errors.ts";
-import { loadModel } from "./load-model.ts";
+import { loadModel, tuneModel } from "./load-model.ts";
+import type { TuningPlace } from "./load-model.ts";
 import type { Model } from "./model.ts";
 import { LoadedProgram } from "./program/loaded-program.ts";
+import { describeCall } from "./tune/describe-call.ts";
+import type { TuningStore } from "./tuning-store.ts";
+
+/** When a tuning is asked for, it may take longer than one that a load waits for. */
+const TUNE_BUDGET_MS = 10_000;
 
 /** What an environment provides: a GPU and bytes by range. */
 export interface Platform {
@@ -14,6 +27,8 @@ export interface Platform {
   openSource(location: ModelLocation, signal?: AbortSignal): Promise<ByteSource>;
   /** WGSL language features, for a device that the caller brought. */
   wgslFeatures(): ReadonlySet<string>;
+  /** Where choices among kernels are kept, if anywhere. */
+  tuningStore(): TuningStore | undefined;
 }
 
 /** A GPU and the models on it. Made by `Tetrad.create`. */
@@ -21,6 +36,7 @@ export class TetradRuntime {
   readonly #gpu: GpuDevice;
   readonly #platform: Platform;
   readonly #onWarning: (message: string) => void;
+  readonly #tuning: TuningPlace;
   readonly #models = new Set<Model>();
   readonly #programs = new Set<LoadedProgram>();
 
@@ -28,6 +44,11 @@ export class TetradRuntime {
     this.#gpu = gpu;
     this.#platform = platform;
     this.#onWarning = options.onWarning ?? (() => {});
+    const { tuningStore = platform.tuningStore(), dawnFeatures = [] } = options;
+    this.#tuning = {
+      store: tuningStore === false ? undefined : tuningStore,
+      settings: dawnFeatures,
+    };
   }
 
   /** Finds a device, or takes the caller's. */
@@ -61,19 +82,45 @@ export class TetradRuntime {
    * nothing then stays on the GPU.
    */
   async load(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
-    const { signal } = options;
-    const source = await this.#platform.openSource(location, signal);
-    const tokenizer =
-      options.tokenizer === undefined
-        ? undefined
-        : await this.#platform.openSource(options.tokenizer, signal);
-    try {
-      const model = await loadModel(this.#gpu, source, tokenizer, options, (disposed) =>
-        this.#models.delete(disposed),
-      );
+    return this.#withSources(location, options, async (source, tokenizer) => {
+      const onDispose = (disposed: Model) => this.#models.delete(disposed);
+      const model = await loadModel(this.#gpu, source, tokenizer, options, onDispose, this.#tuning);
       this.#models.add(model);
       for (const warning of model.warnings) this.#onWarning(warning);
       return model;
+    });
+  }
+
+  /**
+   * Measures on this device, anew, which kernels are fastest for a model's shapes, and keeps the
+   * choices for later loads. Reads the model's metadata only. Rejects as {@link load} does.
+   */
+  async tune(location: ModelLocation, options: TuneOptions = {}): Promise<TuneResult> {
+    const { budgetMs = TUNE_BUDGET_MS, onProgress, ...loadOptions } = options;
+    return this.#withSources(location, loadOptions, async (source, tokenizer) => {
+      const { results, warnings } = await tuneModel(this.#gpu, source, tokenizer, loadOptions, {
+        ...this.#tuning,
+        budgetMs,
+        signal: loadOptions.signal,
+        ...(onProgress === undefined ? {} : { onCall: onProgress }),
+      });
+      for (const warning of warnings) this.#onWarning(warning);
+      return { calls: results.map(describeCall), warnings };
+    });
+  }
+
+  async #withSources<T>(
+    location: ModelLocation,
+    { tokenizer: tokenizerLocation, signal }: Pick<LoadOptions, "tokenizer" | "signal">,
+    use: (source: ByteSource, tokenizer: ByteSource | undefined) => Promise<T>,
+  ): Promise<T> {
+    const source = await this.#platform.openSource(location, signal);
+    const tokenizer =
+      tokenizerLocation === undefined
+        ? undefined
+        : await this.#platform.openSource(tokenizerLocation, signal);
+    try {
+      return await use(source, tokenizer);
     } finally {
       await source.close();
       await tokenizer?.close();

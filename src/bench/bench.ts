@@ -175,7 +175,6 @@ class Bench {
   async #load(): Promise<Loaded> {
     const { cacheType, prompts, contexts } = this.#options;
     const gpu = await this.#openDevice();
-    const ignore = () => {};
     try {
       const began = performance.now();
       const subject = await this.#environment.openSubject();
@@ -187,7 +186,7 @@ class Bench {
       });
       const { signal } = this.#environment;
       const { result: session, ...memory } = await this.#watchMemory(() =>
-        DecoderSession.load(gpu, decoder, ignore, ignore, signal),
+        DecoderSession.load(gpu, decoder, { signal }),
       );
       const loadMs = performance.now() - began;
       const promptTokens = Math.min(...prompts, ...contexts);

@@ -2,6 +2,7 @@
  * Logits against another way to compute them on the same device: no pass over the graph, no kernel
  * beyond plain f32, and an f32 cache, the whole text as one prompt.
  */
+import { planDecoder } from "../generate/decoder-plans.ts";
 import { DecoderSession } from "../generate/decoder-session.ts";
 import { restrictCapabilities } from "../gpu/capabilities.ts";
 import { GpuDevice } from "../gpu/device.ts";
@@ -66,9 +67,9 @@ export async function compareWithReference(
     subgroupMatrices: false,
   });
   const plainGpu = new GpuDevice(gpu.device, plain, false);
-  const ignore = () => {};
   const unfused = <T>(graph: T): T => graph;
-  const session = await DecoderSession.load(plainGpu, decoder, ignore, ignore, undefined, unfused);
+  const plans = planDecoder(decoder, plain, undefined, unfused);
+  const session = await DecoderSession.load(plainGpu, decoder, { plans });
   try {
     for (const { context, tokens, prompt, decoded } of kept) {
       const text = randomPrompt(context, decoder.vocabularySize);

@@ -35,6 +35,11 @@ export interface DecoderPlans {
   readonly logits: Tensor;
 }
 
+/** Each of the plans. */
+export function allPlans({ fill, prompt, step }: DecoderPlans): readonly Plan[] {
+  return [fill, prompt.greedy, prompt.sampled, step.greedy, step.sampled];
+}
+
 export type SamplerMode = "greedy" | "sampled";
 
 function stateTensor(name: string, dims: readonly number[]): Tensor {

@@ -16,12 +16,7 @@ async function open(gpu: GpuDevice): Promise<DecoderSession> {
     maxSequenceLength: 4,
     cacheType: "f16",
   });
-  return DecoderSession.load(
-    gpu,
-    decoder,
-    () => {},
-    () => {},
-  );
+  return DecoderSession.load(gpu, decoder);
 }
 
 async function collect(session: DecoderSession, request: Partial<DecodeRequest> = {}) {

@@ -9,11 +9,9 @@ import type { StoreProgress } from "../graph/constant-store.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { Executor } from "../graph/executor.ts";
 import type { Plan } from "../graph/plan.ts";
-import { optimizeGraph } from "../graph/passes/index.ts";
-import type { Pass } from "../graph/passes/index.ts";
 import { encodeSampling } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
-import { planDecoder } from "./decoder-plans.ts";
+import { allPlans, planDecoder } from "./decoder-plans.ts";
 import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
 import { Profiler } from "./profiler.ts";
 import type { ProfiledWork, ProfilerGranularity } from "./profiler.ts";
@@ -44,6 +42,16 @@ export interface DecodeRequest {
 /** What a submit computes, and the CPU's time to compute sizes, encode and submit it. */
 export interface SubmittedWork extends ProfiledWork {
   readonly cpuMs: number;
+}
+
+/** How a decoder is put on the GPU. */
+export interface SessionOptions {
+  /** The decoder's, for this device; made without measurements if absent. */
+  readonly plans?: DecoderPlans;
+  readonly onWeights?: StoreProgress;
+  /** Called when the weights are there and kernels are compiled. */
+  readonly onCompile?: () => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -83,21 +91,18 @@ export class DecoderSession {
   static async load(
     gpu: GpuDevice,
     decoder: DecoderGraph,
-    onWeights: StoreProgress,
-    onCompile: () => void,
-    signal?: AbortSignal,
-    pass: Pass = optimizeGraph,
+    { plans = planDecoder(decoder, gpu.capabilities), ...options }: SessionOptions = {},
   ): Promise<DecoderSession> {
-    const plans = planDecoder(decoder, gpu.capabilities, undefined, pass);
+    const { onWeights, onCompile, signal } = options;
     const session = new DecoderSession(gpu, decoder, plans);
     try {
-      const all = session.#allPlans();
+      const all = allPlans(plans);
       await gpu.catchOutOfMemory("allocating the cache and intermediate results", () =>
         Promise.resolve(session.#buffers.allocate(all)),
       );
       const constants = new Set(all.flatMap((plan) => plan.constants));
       await session.#constants.load([...constants], onWeights, signal);
-      onCompile();
+      onCompile?.();
       await Promise.all(
         [plans.fill, plans.prompt.greedy, plans.step.greedy].map((plan) => session.#executor(plan)),
       );
@@ -107,11 +112,6 @@ export class DecoderSession {
       await session.dispose();
       throw error;
     }
-  }
-
-  #allPlans(): readonly Plan[] {
-    const { fill, prompt, step } = this.plans;
-    return [fill, prompt.greedy, prompt.sampled, step.greedy, step.sampled];
   }
 
   /** Bytes of weights, and of everything else, on the GPU. */
@@ -125,7 +125,7 @@ export class DecoderSession {
   /** A profiler for one request; undefined where the device has no timestamps. */
   createProfiler(granularity?: ProfilerGranularity): Profiler | undefined {
     if (!this.#gpu.capabilities.timestamps) return undefined;
-    const dispatches = this.#allPlans().map((plan) => plan.dispatches.length);
+    const dispatches = allPlans(this.plans).map((plan) => plan.dispatches.length);
     return new Profiler(this.#gpu, Math.max(...dispatches), granularity);
   }
 

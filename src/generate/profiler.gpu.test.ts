@@ -19,8 +19,7 @@ async function open(gpu: GpuDevice): Promise<DecoderSession> {
     maxSequenceLength: CHUNK,
     cacheType: "f16",
   });
-  const ignore = () => {};
-  return DecoderSession.load(gpu, decoder, ignore, ignore);
+  return DecoderSession.load(gpu, decoder);
 }
 
 async function collect(session: DecoderSession, request: Partial<DecodeRequest> = {}) {

@@ -1,4 +1,5 @@
 import type { Capabilities } from "../gpu/capabilities.ts";
+import type { Tunable } from "../kernels/shared/tunable.ts";
 import { DTYPE_BYTES, maxByteLength } from "./ir.ts";
 import type { Call, Operand } from "./ops/op.ts";
 import { shardRows } from "./sharding.ts";
@@ -11,13 +12,22 @@ export function tunableCalls(
 ): readonly TunableCall[] {
   const distinct = new Map<string, TunableCall>();
   for (const { tunable, operands } of calls) {
-    if (tunable === undefined || distinct.has(tunable.key)) continue;
-    const sizes = Object.entries(operands).map(
-      ([name, operand]) => [name, operandSize(operand, capabilities)] as const,
-    );
-    distinct.set(tunable.key, { tunable, operands: Object.fromEntries(sizes) });
+    if (tunable === undefined) continue;
+    const known = distinct.get(tunable.key) ?? describe(tunable, operands, capabilities);
+    distinct.set(tunable.key, { ...known, count: known.count + 1 });
   }
   return [...distinct.values()];
+}
+
+function describe(
+  tunable: Tunable<unknown>,
+  operands: Call["operands"],
+  capabilities: Capabilities,
+): TunableCall {
+  const sizes = Object.entries(operands).map(
+    ([name, operand]) => [name, operandSize(operand, capabilities)] as const,
+  );
+  return { tunable, operands: Object.fromEntries(sizes), count: 0 };
 }
 
 function operandSize(operand: Operand, capabilities: Capabilities): OperandSize {

@@ -18,4 +18,6 @@ export interface TunableCall {
   readonly tunable: Tunable<unknown>;
   /** By name; integers that kernels read on the GPU are i32 of one element. */
   readonly operands: Readonly<Record<string, OperandSize>>;
+  /** How often the plan has it. */
+  readonly count: number;
 }

@@ -42,7 +42,7 @@ describe("models against a float64 forward pass", () => {
       maxSequenceLength,
       cacheType: "f32",
     });
-    const session = await DecoderSession.load(device, decoder, () => {}, () => {});
+    const session = await DecoderSession.load(device, decoder);
     return { checkpoint, session };
   }
 

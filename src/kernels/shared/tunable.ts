@@ -78,7 +78,7 @@ export function variantName(variant: Variant): string {
     .join("/");
 }
 
-/** Every combination of `choices`, `preferred` first. */
+/** Every combination of `choices`: `preferred` first, then those that are most like it. */
 export function variantsOf<V extends Variant>(
   preferred: V,
   choices: { readonly [K in keyof V]: readonly V[K][] },
@@ -89,6 +89,8 @@ export function variantsOf<V extends Variant>(
       choices[name].map((value) => ({ ...variant, [name]: value })),
     );
   }
-  const first = variantName(preferred);
-  return [preferred, ...combinations.filter((variant) => variantName(variant) !== first)];
+  const difference = (variant: V): number =>
+    Object.keys(preferred).filter((name) => variant[name] !== preferred[name]).length;
+  const others = combinations.filter((variant) => difference(variant) > 0);
+  return [preferred, ...others.sort((a, b) => difference(a) - difference(b))];
 }

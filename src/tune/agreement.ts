@@ -1,0 +1,73 @@
+/** Which candidates compute what the others do. */
+import { compare } from "../kernels/testing/compare.ts";
+import type { Tolerance } from "../kernels/testing/compare.ts";
+
+/** What a candidate wrote, all its outputs one after another. */
+export interface CandidateOutput {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+/** A candidate that computes something else than the reference. */
+export interface Rejection {
+  readonly name: string;
+  readonly why: string;
+  /** Whose results were taken for right. */
+  readonly reference: string;
+}
+
+/** Candidates that may be chosen, and those that may not. */
+export interface Agreement {
+  readonly sound: readonly string[];
+  readonly rejections: readonly Rejection[];
+}
+
+/** How one candidate's results differ from another's; undefined where they agree. */
+function difference(
+  actual: CandidateOutput,
+  expected: CandidateOutput,
+  tolerance: Tolerance,
+): string | undefined {
+  // Both may be off, in opposite directions.
+  const both = { absolute: 2 * tolerance.absolute, relative: 2 * tolerance.relative };
+  const { failures, maxAbsolute } = compare(actual.values, expected.values, both);
+  return failures === 0
+    ? undefined
+    : `${failures} of ${actual.values.length} results off, by up to ${maxAbsolute.toPrecision(2)}`;
+}
+
+const isFinite = ({ values }: CandidateOutput): boolean => values.every(Number.isFinite);
+
+/**
+ * Whose results are right: the default's, unless nobody agrees with it and others agree with each
+ * other, or it has none that are numbers.
+ */
+function referenceAmong(
+  first: CandidateOutput,
+  others: readonly CandidateOutput[],
+  tolerance: Tolerance,
+): CandidateOutput {
+  const finite = others.filter(isFinite);
+  const hasCompany = (output: CandidateOutput) =>
+    finite.some((other) => other !== output && difference(other, output, tolerance) === undefined);
+  if (isFinite(first) && hasCompany(first)) return first;
+  const stranger = isFinite(first) ? undefined : finite[0];
+  return finite.find(hasCompany) ?? stranger ?? first;
+}
+
+/** Says which candidates may be chosen. The first is the default. */
+export function judge(outputs: readonly CandidateOutput[], tolerance: Tolerance): Agreement {
+  const [first, ...others] = outputs;
+  if (first === undefined) return { sound: [], rejections: [] };
+  const reference = referenceAmong(first, others, tolerance);
+  const sound: string[] = [];
+  const rejections: Rejection[] = [];
+  for (const output of outputs) {
+    const why = isFinite(output)
+      ? difference(output, reference, tolerance)
+      : "results that are no numbers";
+    if (why === undefined) sound.push(output.name);
+    else rejections.push({ name: output.name, why, reference: reference.name });
+  }
+  return { sound, rejections };
+}

@@ -1,0 +1,93 @@
+import { beforeAll, beforeEach, expect, test } from "vitest";
+import { requestTestDevice } from "../../tests/support/gpu.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import type { TunableCall } from "../graph/tuning.ts";
+import { rmsNorm } from "../kernels/rms_norm/rms-norm.ts";
+import type { Candidate } from "../kernels/shared/tunable.ts";
+import type { TuningStore } from "../tuning-store.ts";
+import { tuneDevice } from "./device-tuning.ts";
+
+let gpu: GpuDevice;
+beforeAll(async () => {
+  gpu = await requestTestDevice();
+});
+
+let text: string | undefined;
+const store: TuningStore = {
+  read: () => Promise.resolve(text),
+  write: (_, written) => {
+    text = written;
+    return Promise.resolve();
+  },
+};
+beforeEach(() => {
+  text = undefined;
+});
+
+const ROWS = 3;
+const WIDTH = 64;
+
+/** One kernel under several names; `epsilon` changes what it is. */
+function call(key: string, names: readonly string[], epsilon = 1e-5): TunableCall {
+  const candidate = (name: string): Candidate<unknown> => ({
+    name,
+    route: () => rmsNorm({ width: WIDTH, epsilon }, gpu.capabilities) as never,
+  });
+  const [first = "", ...others] = names;
+  return {
+    tunable: {
+      key,
+      candidates: [candidate(first), ...others.map(candidate)],
+      trials: [{ live: { rows: ROWS } }],
+      tolerance: { absolute: 1e-5, relative: 1e-5 },
+    },
+    operands: {
+      x: { kind: "activation", dtype: "f32", bytes: 4 * ROWS * WIDTH },
+      weight: { kind: "constant", dtype: "f32", bytes: 4 * WIDTH },
+      out: { kind: "activation", dtype: "f32", bytes: 4 * ROWS * WIDTH },
+    },
+    count: 1,
+  };
+}
+
+/** The keys that are measured for these calls. */
+async function measured(calls: readonly TunableCall[], again = false): Promise<string[]> {
+  const { results, warnings } = await tuneDevice(gpu, calls, { store, again, budgetMs: 60_000 });
+  expect(warnings).toEqual([]);
+  return results.map(({ key }) => key).sort();
+}
+
+test("only what is not known is measured", async () => {
+  expect(await measured([call("a", ["x", "y"])])).toEqual(["a"]);
+  expect(await measured([call("a", ["x", "y"]), call("b", ["x", "y"])])).toEqual(["b"]);
+  expect(await measured([call("a", ["x", "y"]), call("b", ["x", "y"])])).toEqual([]);
+});
+
+test("a call that several plans have is measured once", async () => {
+  const twice = [call("a", ["x", "y"]), call("a", ["x", "y"])];
+  expect(await measured(twice)).toEqual(["a"]);
+});
+
+test("other candidates, or other kernels, are measured anew", async () => {
+  await measured([call("a", ["x", "y"])]);
+  expect(await measured([call("a", ["x", "z"])])).toEqual(["a"]);
+  expect(await measured([call("a", ["x", "z"], 1)])).toEqual(["a"]);
+  expect(await measured([call("a", ["x", "z"], 1)])).toEqual([]);
+});
+
+test("what is known is measured again when asked for", async () => {
+  await measured([call("a", ["x", "y"])]);
+  expect(await measured([call("a", ["x", "y"])], true)).toEqual(["a"]);
+});
+
+test("a store that is broken or full of nonsense costs its contents only", async () => {
+  text = '{"format":1,"choices":{"a":{"digest":17,"choice":[]}}}';
+  expect(await measured([call("a", ["x", "y"])])).toEqual(["a"]);
+  const broken: TuningStore = {
+    read: () => Promise.reject(new Error("no read")),
+    write: () => Promise.reject(new Error("disk full")),
+  };
+  const { tuning, warnings } = await tuneDevice(gpu, [call("a", ["x", "y"])], { store: broken });
+  expect(["x", "y"]).toContain(tuning.get("a"));
+  expect(warnings).toEqual([expect.stringContaining("disk full")]);
+});

@@ -1,0 +1,97 @@
+import { adapterName } from "../gpu/capabilities.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import type { TunableCall, Tuning } from "../graph/tuning.ts";
+import type { TuningStore } from "../tuning-store.ts";
+import { digestOf, formatChoices, parseChoices, storeName } from "./stored-choices.ts";
+import type { StoredChoice } from "./stored-choices.ts";
+import type { CallResult } from "./tune-call.ts";
+import { distinctCalls, tuneCalls } from "./tune-calls.ts";
+import type { TuneOptions } from "./tune-calls.ts";
+
+export interface DeviceTuningOptions extends TuneOptions {
+  /** Where choices are kept; nowhere without one. */
+  readonly store?: TuningStore | undefined;
+  /** What else the device was made with: toggles that change its speed. */
+  readonly settings?: readonly string[];
+  /** Measures what is known already. */
+  readonly again?: boolean;
+}
+
+/** Choices for a model's calls on a device. */
+export interface DeviceTuning {
+  readonly tuning: Tuning;
+  /** Of what was measured now, not of what was known. */
+  readonly results: readonly CallResult[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The choices for these calls: what the store has of them, and what is measured of the others. Rejects
+ * as `tuneCalls` does; a store that fails only costs its contents.
+ */
+export async function tuneDevice(
+  gpu: GpuDevice,
+  planned: readonly TunableCall[],
+  { store, settings = [], again = false, ...options }: DeviceTuningOptions = {},
+): Promise<DeviceTuning> {
+  const calls = distinctCalls(planned);
+  const name = storeName(gpu.capabilities, settings);
+  const digests = new Map(calls.map(({ tunable }) => [tunable.key, digestOf(tunable)]));
+  const stored = await readChoices(store, name);
+  const known = ({ tunable }: TunableCall): StoredChoice | undefined => {
+    const choice = stored.get(tunable.key);
+    return choice?.digest === digests.get(tunable.key) ? choice : undefined;
+  };
+  const unknown = calls.filter((call) => again || known(call) === undefined);
+  const results = unknown.length === 0 ? [] : await tuneCalls(gpu, unknown, options);
+  const warnings = results.flatMap((result) => result.warnings);
+
+  const tuning = new Map<string, string>();
+  for (const call of calls) {
+    const choice = known(call)?.choice;
+    if (choice !== undefined) tuning.set(call.tunable.key, choice);
+  }
+  const measured = new Map<string, StoredChoice>();
+  for (const { key, choice } of results) {
+    if (choice === undefined) continue;
+    tuning.set(key, choice);
+    measured.set(key, { digest: digests.get(key) ?? "", choice });
+  }
+  if (store !== undefined && measured.size > 0) {
+    const problem = await writeChoices(
+      store,
+      name,
+      adapterName(gpu.capabilities.adapter),
+      measured,
+    );
+    if (problem !== undefined) warnings.push(problem);
+  }
+  return { tuning, results, warnings };
+}
+
+async function readChoices(
+  store: TuningStore | undefined,
+  name: string,
+): Promise<Map<string, StoredChoice>> {
+  return parseChoices(await store?.read(name).catch(() => undefined));
+}
+
+/** Adds to what is there by now: another process may have measured as well. */
+async function writeChoices(
+  store: TuningStore,
+  name: string,
+  device: string,
+  measured: ReadonlyMap<string, StoredChoice>,
+): Promise<string | undefined> {
+  const choices = await readChoices(store, name);
+  for (const [key, choice] of measured) {
+    choices.delete(key);
+    choices.set(key, choice);
+  }
+  try {
+    await store.write(name, formatChoices(device, choices));
+    return undefined;
+  } catch (error) {
+    return `tune: choices cannot be kept for the next run: ${String(error)}`;
+  }
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { timeInRounds } from "./rounds.ts";
+import type { Sample, Stopwatch } from "./rounds.ts";
+import { choose } from "./selection.ts";
+
+interface Named {
+  readonly name: string;
+}
+
+/** Times that are known, with a clock that drifts, and a record of what was asked for. */
+function stopwatchFor(times: Readonly<Record<string, readonly number[]>>) {
+  const samples: Sample<Named>[] = [];
+  const stopwatch: Stopwatch<Named> = {
+    sampleNs: 1000,
+    time: (asked) => {
+      // Each round is slower than the one before: a GPU that gets warm.
+      const drift = 1 + samples.length / 200;
+      samples.push(...asked);
+      return Promise.resolve(
+        asked.map(({ candidate, trial }) => drift * (times[candidate.name]?.[trial] ?? 0)),
+      );
+    },
+  };
+  return { stopwatch, samples };
+}
+
+const named = (...names: string[]): Named[] => names.map((name) => ({ name }));
+const never = { expired: () => false };
+
+describe("rounds", () => {
+  test("find the fastest although the clock drifts", async () => {
+    const { stopwatch } = stopwatchFor({ default: [100], a: [96], b: [90], c: [300] });
+    const times = await timeInRounds(
+      stopwatch,
+      named("default", "a", "b", "c"),
+      1,
+      "default",
+      never,
+    );
+    expect(choose(times ?? [], "default")).toBe("b");
+  });
+
+  test("leave out what is far behind", async () => {
+    const { stopwatch, samples } = stopwatchFor({ default: [100], close: [95], slow: [1000] });
+    await timeInRounds(stopwatch, named("default", "close", "slow"), 1, "default", never);
+    const count = (name: string) =>
+      samples.filter(({ candidate }) => candidate.name === name).length;
+    expect(count("slow")).toBe(1);
+    expect(count("default")).toBeGreaterThan(3);
+    expect(count("close")).toBe(count("default"));
+  });
+
+  test("take as many calls a sample as the fastest needs", async () => {
+    const { stopwatch, samples } = stopwatchFor({ default: [10, 200], a: [5, 400] });
+    await timeInRounds(stopwatch, named("default", "a"), 2, "default", never);
+    const last = samples.slice(-2).map(({ calls }) => calls);
+    expect(last[0]).toBeGreaterThan(150);
+    expect(last[1]).toBe(5);
+  });
+
+  test.each([
+    [0, false],
+    [3, false],
+    [5, true],
+  ])("after %i checks of the time there are grounds: %s", async (checks, grounds) => {
+    let done = 0;
+    const deadline = { expired: () => done++ >= checks };
+    const { stopwatch } = stopwatchFor({ default: [100], a: [50] });
+    const times = await timeInRounds(stopwatch, named("default", "a"), 1, "default", deadline);
+    expect(times !== undefined).toBe(grounds);
+  });
+});
