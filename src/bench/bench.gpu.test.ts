@@ -77,6 +77,10 @@ test("measures everything that was asked for, and every check passes", async () 
     expect(kernels.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
     expect(firstTokens.length).toBe(4);
   }
+  // What the plans say is what was dispatched.
+  for (const { kernels, dispatches } of prefill) {
+    expect(kernels.reduce((sum, { calls }) => sum + calls, 0)).toBe(dispatches);
+  }
   // A longer context moves more bytes, by the caches' rows.
   const { layers, kvHeads, headSize } = shape.hyperparameters;
   const rows = (decode[1]?.bytes ?? 0) - (decode[0]?.bytes ?? 0);

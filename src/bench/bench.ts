@@ -4,17 +4,17 @@ import { DecoderSession } from "../generate/decoder-session.ts";
 import { adapterName } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { DecoderGraph, DecoderOptions } from "../graph/decoder-graph.ts";
-import { SymIntValues } from "../graph/symint.ts";
 import { PROMPT_CHUNK } from "../load-model.ts";
 import { measureArithmetic } from "./ceilings/arithmetic.ts";
 import { measureReadBandwidth } from "./ceilings/bandwidth.ts";
 import { Checks } from "./checks.ts";
+import { promptWork, stepWork } from "./planned-work.ts";
 import { measureProducts } from "./products.ts";
 import { compareWithReference, keepLogits } from "./reference-check.ts";
 import type { KeptLogits } from "./reference-check.ts";
 import { REPORT_VERSION } from "./report.ts";
 import type { BenchModel, BenchReport, ColdStart, DecodeResult, PrefillResult } from "./report.ts";
-import { limitOf, rooflineOf, totalWork } from "./roofline.ts";
+import { limitOf, rooflineOf } from "./roofline.ts";
 import type { Ceilings } from "./roofline.ts";
 import { measureDecode, measurePrefill, randomPrompt, timeRequest } from "./session-speed.ts";
 
@@ -124,6 +124,8 @@ class Bench {
 
   async run(): Promise<BenchReport> {
     const { coldRuns } = this.#options;
+    // Told before anything takes time.
+    contextLengthFor(this.#options, await this.#environment.openSubject());
     const ceilings = await this.#measureCeilings();
     const coldStarts: ColdStart[] = [];
     let loaded: Loaded | undefined;
@@ -283,13 +285,11 @@ class Bench {
     this.#begin(`prompt of ${promptTokens}`);
     const speed = await measurePrefill(session, promptTokens, this.#options, kernels, this.#checks);
     const { profiles, ...result } = speed;
-    const measured = profiles.length > 0;
-    const work = totalWork(profiles);
+    const { limitMs, ...work } = promptWork(session, promptTokens, bounds);
     return {
       ...result,
-      dispatches: measured ? work.dispatches : undefined,
-      bytes: measured ? work.bytes : undefined,
-      operations: measured ? work.operations : undefined,
+      ...work,
+      boundTokensPerSecond: (1000 * promptTokens) / limitMs,
       kernels: rooflineOf(profiles, bounds),
     };
   }
@@ -308,21 +308,11 @@ class Bench {
     const { profile, ...result } = speed;
     // In the middle of what was decoded.
     const position = context + Math.floor(tokens / 2);
-    const values = new SymIntValues();
-    values.set(session.decoder.position, position);
-    const work = session.plans.step.greedy.dispatches
-      .filter(({ grid, live }) => !grid(live(values)).includes(0))
-      .map((dispatch) => dispatch.work(values));
-    const limits = work.map((dispatch) => limitOf(dispatch, bounds));
-    const limitNs = limits.reduce((sum, { ns }) => sum + ns, 0);
-    const longest = limits.reduce((a, b) => (b.ns > a.ns ? b : a));
+    const { limitMs, ...work } = stepWork(session, position, bounds);
     return {
       ...result,
-      dispatches: work.length,
-      bytes: work.reduce((sum, { bytes }) => sum + bytes, 0),
-      operations: work.reduce((sum, { operations }) => sum + operations, 0),
-      bound: longest.bound,
-      boundTokensPerSecond: 1e9 / limitNs,
+      ...work,
+      boundTokensPerSecond: 1000 / limitMs,
       kernels: rooflineOf(
         profile.map((step) => [step]),
         bounds,

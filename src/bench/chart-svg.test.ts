@@ -57,6 +57,8 @@ const REPORT: BenchReport = {
       dispatches: 230,
       bytes: 1e9,
       operations: 1.2e12,
+      bound: "subgroup-matrix",
+      boundTokensPerSecond: 100_000,
       kernels: [
         kernel("gemm", { bytes: 3e7, operations: 1.7e10, teraoperationsPerSecond: 160 }),
         kernel("copy", { operations: 0, teraoperationsPerSecond: 0 }),

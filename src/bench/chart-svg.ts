@@ -58,8 +58,8 @@ const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 interface BarData {
   readonly label: string;
   readonly measured: Measurement;
-  /** What the device allows, if that is known. */
-  readonly bound?: number;
+  /** What the device allows. */
+  readonly bound: number;
   readonly tooltip: string;
 }
 
@@ -70,7 +70,7 @@ function bars(
   { title, axis, color, data }: { title: string; axis: string; color: string; data: BarData[] },
 ): string[] {
   const bottom = top + BARS_HEIGHT;
-  const most = Math.max(...data.map(({ measured, bound = 0 }) => Math.max(measured.max, bound)), 1);
+  const most = Math.max(...data.map(({ measured, bound }) => Math.max(measured.max, bound)), 1);
   const y = (value: number) => bottom - (value / most) * (BARS_HEIGHT - 24);
   const parts = [text(left, top - 16, title, "phase")];
   const step = tickStep(most, MAX_TICKS);
@@ -88,10 +88,8 @@ function bars(
       rectangle({ x, y: at, width: BAR_WIDTH, height: bottom - at, paint: `fill="${color}"` }),
       line(center, y(measured.max), center, y(measured.min), 'class="whisker"'),
     ];
-    if (bound !== undefined) {
-      const height = bottom - y(bound);
-      shapes.push(rectangle({ x, y: y(bound), width: BAR_WIDTH, height, paint: 'class="bound"' }));
-    }
+    const height = bottom - y(bound);
+    shapes.push(rectangle({ x, y: y(bound), width: BAR_WIDTH, height, paint: 'class="bound"' }));
     shapes.push(text(center, y(measured.max) - 6, figure(measured.median), "middle"));
     parts.push(withTooltip(tooltip, ...shapes));
     parts.push(text(center, bottom + 16, label, "muted middle"));
@@ -106,13 +104,19 @@ const rangeOf = ({ median, min, max }: Measurement): string =>
 function prefillBars(report: BenchReport, top: number): string[] {
   return bars(MARGIN, top, {
     title: "prompts, tokens/s",
-    axis: "tokens of the prompt; length over the time to the first token",
+    axis: "tokens of the prompt; length over the time to the first token; dashed as on the right",
     color: PREFILL_COLOR,
-    data: report.prefill.map(({ promptTokens, tokensPerSecond, firstTokenMs }) => ({
-      label: promptTokens.toLocaleString("en-US"),
-      measured: tokensPerSecond,
-      tooltip: `${rangeOf(tokensPerSecond)} tokens/s\nfirst token after ${rangeOf(firstTokenMs)} ms`,
-    })),
+    data: report.prefill.map(
+      ({ promptTokens, tokensPerSecond, boundTokensPerSecond, firstTokenMs }) => ({
+        label: promptTokens.toLocaleString("en-US"),
+        measured: tokensPerSecond,
+        bound: boundTokensPerSecond,
+        tooltip:
+          `${rangeOf(tokensPerSecond)} tokens/s, ` +
+          `${percent(tokensPerSecond.median / boundTokensPerSecond)} of ${figure(boundTokensPerSecond)}\n` +
+          `first token after ${rangeOf(firstTokenMs)} ms`,
+      }),
+    ),
   });
 }
 

@@ -39,9 +39,13 @@ export interface PrefillResult {
   readonly promptTokens: number;
   readonly firstTokenMs: Measurement;
   readonly tokensPerSecond: Measurement;
-  readonly dispatches: number | undefined;
-  readonly bytes: number | undefined;
-  readonly operations: number | undefined;
+  /** Of the whole prompt. */
+  readonly dispatches: number;
+  readonly bytes: number;
+  readonly operations: number;
+  /** What the device's ceilings allow of such a prompt, and why no more. */
+  readonly bound: Bound;
+  readonly boundTokensPerSecond: number;
   readonly kernels: readonly KernelRoofline[];
 }
 

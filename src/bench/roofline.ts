@@ -127,18 +127,3 @@ export function rooflineOf(
       };
     });
 }
-
-/** What all dispatches of a run have to do. */
-export function totalWork(samples: readonly (readonly ProfiledRun[])[]): {
-  readonly dispatches: number;
-  readonly bytes: number;
-  readonly operations: number;
-} {
-  const records = samples.flatMap((runs) => runs.flatMap((run) => run.records));
-  const count = Math.max(1, samples.length);
-  return {
-    dispatches: records.length / count,
-    bytes: records.reduce((sum, { work }) => sum + work.bytes, 0) / count,
-    operations: records.reduce((sum, { work }) => sum + work.operations, 0) / count,
-  };
-}

@@ -73,13 +73,23 @@ function coldTable({ coldStarts, prefill }: BenchReport): string {
 
 function prefillTable({ prefill }: BenchReport): string {
   return numbers([
-    ["prompt", "tokens/s", "spread", "first token ms", "spread", "dispatches", "TFLOP/s"],
-    ...prefill.map(({ promptTokens, tokensPerSecond, firstTokenMs, dispatches, operations }) => [
+    [
+      "prompt",
+      "tokens/s",
+      "spread",
+      "first token ms",
+      "spread",
+      "dispatches",
+      "TFLOP/s",
+      "of bound",
+    ],
+    ...prefill.map(({ promptTokens, tokensPerSecond, firstTokenMs, ...result }) => [
       formatCount(promptTokens),
       ...spread(tokensPerSecond),
       ...spread(firstTokenMs),
-      dispatches === undefined ? "–" : formatCount(dispatches),
-      figure((operations ?? Number.NaN) / firstTokenMs.median / 1e9),
+      formatCount(result.dispatches),
+      figure(result.operations / firstTokenMs.median / 1e9),
+      percent(tokensPerSecond.median / result.boundTokensPerSecond),
     ]),
   ]);
 }
