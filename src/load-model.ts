@@ -64,11 +64,12 @@ async function openDecoder(
 /** Where choices among kernels are kept, and what else they depend on. */
 export type TuningPlace = Pick<DeviceTuningOptions, "store" | "settings">;
 
-const tunablesOf = (plans: DecoderPlans): readonly TunableCall[] =>
+/** The calls of a decoder's plans that a device may choose for. */
+export const tunablesOf = (plans: DecoderPlans): readonly TunableCall[] =>
   allPlans(plans).flatMap(({ tunables }) => tunables);
 
 /** Plans a decoder with what is known about the device, which is measured where it is not. */
-async function planTuned(
+export async function planTuned(
   gpu: GpuDevice,
   decoder: DecoderGraph,
   options: DeviceTuningOptions,

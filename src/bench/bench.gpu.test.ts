@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { requestTestDevice } from "../../tests/support/gpu.ts";
 import { buildModel } from "../models/index.ts";
 import { runBench } from "./bench.ts";
-import type { BenchOptions, BenchSubject } from "./bench.ts";
+import type { BenchOptions, BenchSubject } from "./options.ts";
 import { randomCheckpoint } from "./random-checkpoint.ts";
 import type { BenchReport } from "./report.ts";
 import { modelShape } from "./shapes.ts";
@@ -18,6 +18,7 @@ const OPTIONS: BenchOptions = {
   checkUpTo: 8,
   cacheType: "f16",
   small: true,
+  tune: false,
 };
 
 const shape = modelShape("tiny");
@@ -94,6 +95,19 @@ test("logits that are not the reference's fail the check", async () => {
     "logits after a prompt of 8 as in plain f32",
     "logits after 7 tokens decoded at 8 as in plain f32",
   ]);
+});
+
+test("kernels are chosen on the device first, and the choices are what is measured", async () => {
+  const options = { prompts: [], contexts: [8], coldRuns: 1, checkUpTo: 0, kernels: false };
+  const { tuning, checks, warnings } = await bench(subjectWith("", 0), { ...options, tune: true });
+  expect(tuning?.milliseconds).toBeGreaterThan(0);
+  expect(tuning?.calls.length).toBeGreaterThan(2);
+  for (const { candidates, key } of tuning?.calls ?? []) {
+    expect(candidates).toBeGreaterThan(1);
+    expect(key).not.toBe("");
+  }
+  expect(warnings).toEqual([]);
+  expect(checks.every(({ passed }) => passed)).toBe(true);
 });
 
 test("sizes beyond the model's context are refused", async () => {

@@ -1,13 +1,14 @@
 /** Runs all measurements of a model on a device, in an order that keeps them from each other. */
-import { RequestError } from "../errors.ts";
-import { DecoderSession } from "../generate/decoder-session.ts";
+import type { DecoderSession } from "../generate/decoder-session.ts";
 import { adapterName } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import type { DecoderGraph, DecoderOptions } from "../graph/decoder-graph.ts";
-import { PROMPT_CHUNK } from "../load-model.ts";
 import { measureArithmetic } from "./ceilings/arithmetic.ts";
 import { measureReadBandwidth } from "./ceilings/bandwidth.ts";
 import { Checks } from "./checks.ts";
+import { Loader } from "./cold-start.ts";
+import type { Loaded } from "./cold-start.ts";
+import { contextLengthFor } from "./options.ts";
+import type { BenchEnvironment, BenchOptions } from "./options.ts";
 import { promptWork, stepWork } from "./planned-work.ts";
 import { measureProducts } from "./products.ts";
 import { compareWithReference, keepLogits } from "./reference-check.ts";
@@ -16,80 +17,7 @@ import { REPORT_VERSION } from "./report.ts";
 import type { BenchModel, BenchReport, ColdStart, DecodeResult, PrefillResult } from "./report.ts";
 import { limitOf, rooflineOf } from "./roofline.ts";
 import type { Ceilings } from "./roofline.ts";
-import { measureDecode, measurePrefill, randomPrompt, timeRequest } from "./session-speed.ts";
-
-/** A model to measure: a file's, or a shape with random weights. */
-export interface BenchSubject {
-  readonly name: string;
-  readonly architecture: string;
-  readonly parameters: number;
-  readonly randomWeights: boolean;
-  /** Positions the model can attend to. */
-  readonly contextLength: number;
-  build(options: DecoderOptions): Promise<DecoderGraph>;
-}
-
-export interface BenchOptions {
-  /** Prompt lengths, and contexts to decode at. */
-  readonly prompts: readonly number[];
-  readonly contexts: readonly number[];
-  /** Tokens decoded at each context. */
-  readonly tokens: number;
-  /** Repeats that count, and requests before them. */
-  readonly runs: number;
-  readonly warmUps: number;
-  readonly coldRuns: number;
-  /** Times of single kernels and products. */
-  readonly kernels: boolean;
-  /** Contexts up to this are compared with plain f32; 0 for none. */
-  readonly checkUpTo: number;
-  readonly cacheType: "f16" | "f32";
-  /** Ceilings and products of a size for a CPU; by default where the adapter is one. */
-  readonly small?: boolean;
-}
-
-/** What a benchmark is given besides its options. */
-export interface BenchEnvironment {
-  /** A new device at each call; the last one is disposed before. */
-  openDevice(): Promise<GpuDevice>;
-  /** Reads the model's metadata anew at each call. */
-  openSubject(): Promise<BenchSubject>;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly dawnFeatures: readonly string[];
-  /** Memory of the process, where that can be told. */
-  readonly residentBytes?: () => number;
-  onProgress(message: string): void;
-  onWarning(message: string): void;
-  readonly signal?: AbortSignal;
-}
-
-/** How often memory is looked at while a model loads. */
-const MEMORY_INTERVAL_MS = 5;
-
-/** Where the context is counted in steps of the cache that kernels read at once. */
-const CONTEXT_MULTIPLE = 64;
-
-function contextLengthFor(options: BenchOptions, subject: BenchSubject): number {
-  const longest = Math.max(
-    ...options.prompts.map((prompt) => prompt + 1),
-    ...options.contexts.map((context) => context + options.tokens),
-  );
-  if (longest > subject.contextLength) {
-    throw new RequestError(
-      `bench: ${longest} positions are needed; ${subject.name} has ${subject.contextLength}`,
-    );
-  }
-  const rounded = Math.ceil(longest / CONTEXT_MULTIPLE) * CONTEXT_MULTIPLE;
-  return Math.min(rounded, subject.contextLength);
-}
-
-/** A model that was loaded to be measured. */
-interface Loaded {
-  readonly gpu: GpuDevice;
-  readonly subject: BenchSubject;
-  readonly session: DecoderSession;
-  readonly cold: ColdStart;
-}
+import { measureDecode, measurePrefill } from "./session-speed.ts";
 
 class Bench {
   readonly #options: BenchOptions;
@@ -97,10 +25,12 @@ class Bench {
   readonly #checks = new Checks();
   readonly #warnings: string[] = [];
   readonly #date = new Date().toISOString();
+  readonly #loader: Loader;
 
   constructor(options: BenchOptions, environment: BenchEnvironment) {
     this.#options = options;
     this.#environment = environment;
+    this.#loader = new Loader(options, environment);
   }
 
   #begin(message: string): void {
@@ -127,21 +57,44 @@ class Bench {
     // Told before anything takes time.
     contextLengthFor(this.#options, await this.#environment.openSubject());
     const ceilings = await this.#measureCeilings();
+    const tuning = await this.#tune();
     const coldStarts: ColdStart[] = [];
-    let loaded: Loaded | undefined;
-    for (let run = 0; run < coldRuns; run++) {
-      await loaded?.session.dispose();
-      await loaded?.gpu.dispose();
-      this.#begin(`cold start ${run + 1} of ${coldRuns}`);
-      loaded = await this.#load();
-      coldStarts.push(loaded.cold);
+    for (let run = 1; run < coldRuns; run++) {
+      coldStarts.push(await this.#loadOnce(run, ({ cold }) => Promise.resolve(cold)));
     }
-    if (loaded === undefined) throw new RequestError("bench: at least one cold start is needed");
-    const { gpu } = loaded;
+    return this.#loadOnce(coldRuns, async (loaded, gpu) => {
+      coldStarts.push(loaded.cold);
+      const report = await this.#measure(loaded, gpu, ceilings, coldStarts);
+      return { ...report, ...(tuning === undefined ? {} : { tuning }) };
+    });
+  }
+
+  /** Loads the model on a device of its own, for as long as `work` takes. */
+  async #loadOnce<T>(
+    run: number,
+    work: (loaded: Loaded, gpu: GpuDevice) => Promise<T>,
+  ): Promise<T> {
+    this.#begin(`cold start ${run} of ${this.#options.coldRuns}`);
+    const gpu = await this.#openDevice();
     try {
-      return await this.#measure(loaded, ceilings, coldStarts);
+      const loaded = await this.#loader.load(gpu);
+      try {
+        return await work(loaded, gpu);
+      } finally {
+        await loaded.session.dispose();
+      }
     } finally {
-      await loaded.session.dispose();
+      await gpu.dispose();
+    }
+  }
+
+  async #tune(): Promise<BenchReport["tuning"]> {
+    const gpu = await this.#openDevice();
+    try {
+      if (this.#loader.placeFor(gpu) === undefined) return undefined;
+      this.#begin("choosing kernels");
+      return await this.#loader.tune(gpu, this.#warn);
+    } finally {
       await gpu.dispose();
     }
   }
@@ -159,50 +112,9 @@ class Bench {
     }
   }
 
-  /** Runs `work` and says how far memory rose meanwhile. */
-  async #watchMemory<T>(work: () => Promise<T>): Promise<{ result: T; peakBytes?: number }> {
-    const bytes = this.#environment.residentBytes;
-    if (bytes === undefined) return { result: await work() };
-    const before = bytes();
-    let peak = before;
-    const watch = setInterval(() => (peak = Math.max(peak, bytes())), MEMORY_INTERVAL_MS);
-    try {
-      return { result: await work(), peakBytes: Math.max(peak, bytes()) - before };
-    } finally {
-      clearInterval(watch);
-    }
-  }
-
-  /** Times everything from a new device to the first token. */
-  async #load(): Promise<Loaded> {
-    const { cacheType, prompts, contexts } = this.#options;
-    const gpu = await this.#openDevice();
-    try {
-      const began = performance.now();
-      const subject = await this.#environment.openSubject();
-      const contextLength = contextLengthFor(this.#options, subject);
-      const decoder = await subject.build({
-        contextLength,
-        maxSequenceLength: Math.min(PROMPT_CHUNK, contextLength),
-        cacheType,
-      });
-      const { signal } = this.#environment;
-      const { result: session, ...memory } = await this.#watchMemory(() =>
-        DecoderSession.load(gpu, decoder, { signal }),
-      );
-      const loadMs = performance.now() - began;
-      const promptTokens = Math.min(...prompts, ...contexts);
-      const prompt = randomPrompt(promptTokens, decoder.vocabularySize);
-      const { firstTokenMs } = await timeRequest(session, { prompt, maxTokens: 1 });
-      return { gpu, subject, session, cold: { loadMs, firstTokenMs, promptTokens, ...memory } };
-    } catch (error) {
-      await gpu.dispose();
-      throw error;
-    }
-  }
-
   async #measure(
-    { gpu, subject, session }: Loaded,
+    { subject, session }: Loaded,
+    gpu: GpuDevice,
     ceilings: BenchReport["ceilings"],
     coldStarts: readonly ColdStart[],
   ): Promise<BenchReport> {
@@ -248,7 +160,13 @@ class Bench {
     if (kernels) {
       this.#begin("single products");
       const { small = gpu.capabilities.software } = this.#options;
-      const measured = await measureProducts(gpu, runs, small, this.#checks, this.#warn);
+      const measured = await measureProducts(
+        gpu,
+        runs,
+        { small, tuning: this.#loader.placeFor(gpu) },
+        this.#checks,
+        this.#warn,
+      );
       products = measured.map((product) => {
         const { ns, bound } = limitOf(product, bounds);
         return { ...product, bound, ofBound: ns / (product.microseconds.median * 1000) };

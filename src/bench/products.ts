@@ -18,6 +18,8 @@ import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { dequantizeQ4Row } from "../quant/q4gsw.ts";
+import type { TuningPlace } from "../load-model.ts";
+import { tuneDevice } from "../tune/device-tuning.ts";
 import type { Checks } from "./checks.ts";
 import { ones, randomQ4Matrix } from "./random-checkpoint.ts";
 import { measurementOf } from "./statistics.ts";
@@ -57,6 +59,13 @@ const CHECKED_OUTPUTS = 16;
  */
 const TOLERANCE_F32 = 1e-4 / 0.26;
 const TOLERANCE_MATRIX = 4e-4 / 0.26;
+
+export interface ProductOptions {
+  /** Products of a size for a CPU. */
+  readonly small: boolean;
+  /** Where the device's choices among kernels are; undefined: the defaults run. */
+  readonly tuning: TuningPlace | undefined;
+}
 
 export interface ProductResult extends ProductShape {
   /** The dispatch that reads the weights, and its time. */
@@ -255,7 +264,7 @@ async function checkOutputs(
 async function measureProduct(
   gpu: GpuDevice,
   shape: ProductShape,
-  small: boolean,
+  { small, tuning }: ProductOptions,
   runs: number,
   checks: Checks,
 ): Promise<ProductResult> {
@@ -264,7 +273,12 @@ async function measureProduct(
   const weightBytes = (N * K) / 2 + (N * K) / 16;
   const copies = Math.max(2, Math.min(MAX_COPIES, Math.ceil(rotated / weightBytes)));
   const graphs = productGraphs(shape, copies);
-  const plans = graphs.graphs.map((graph) => planGraph(graph, gpu.capabilities));
+  let plans = graphs.graphs.map((graph) => planGraph(graph, gpu.capabilities));
+  if (tuning !== undefined) {
+    const tunables = plans.flatMap((plan) => plan.tunables);
+    const choices = (await tuneDevice(gpu, tunables, tuning)).tuning;
+    plans = graphs.graphs.map((graph) => planGraph(graph, gpu.capabilities, choices));
+  }
   const x = activations(M * K);
   const product = new Product(gpu, graphs);
   const dispatches = plans.reduce((sum, plan) => sum + plan.dispatches.length, 0);
@@ -301,14 +315,11 @@ async function measureProduct(
   }
 }
 
-/**
- * Measures every product that the device has memory for; says of the others why not. `small`: of a
- * size for a CPU.
- */
+/** Measures every product that the device has memory for; says of the others why not. */
 export async function measureProducts(
   gpu: GpuDevice,
   runs: number,
-  small: boolean,
+  options: ProductOptions,
   checks: Checks,
   onSkipped: (message: string) => void,
 ): Promise<ProductResult[]> {
@@ -317,9 +328,9 @@ export async function measureProducts(
     onSkipped("single products were left out: the device has no timestamp queries");
     return results;
   }
-  for (const shape of small ? SMALL_PRODUCTS : PRODUCTS) {
+  for (const shape of options.small ? SMALL_PRODUCTS : PRODUCTS) {
     try {
-      results.push(await measureProduct(gpu, shape, small, runs, checks));
+      results.push(await measureProduct(gpu, shape, options, runs, checks));
     } catch (error) {
       if (!(error instanceof DeviceError) || error.reason !== "memory") throw error;
       onSkipped(`the product ${shape.name} was left out: ${error.message}`);

@@ -1,4 +1,5 @@
 /** What a benchmark found, as `--json` writes it: see docs/benchmarking.md. */
+import type { TunedCall } from "../api.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import type { ArithmeticCeiling } from "./ceilings/arithmetic.ts";
 import type { BandwidthCeiling } from "./ceilings/bandwidth.ts";
@@ -89,6 +90,8 @@ export interface BenchReport {
     readonly read: BandwidthCeiling;
     readonly arithmetic: readonly ArithmeticCeiling[];
   };
+  /** What the device preferred among kernels; absent where that was not measured. */
+  readonly tuning?: { readonly milliseconds: number; readonly calls: readonly TunedCall[] };
   readonly coldStarts: readonly ColdStart[];
   readonly prefill: readonly PrefillResult[];
   readonly decode: readonly DecodeResult[];

@@ -3,7 +3,7 @@ import process from "node:process";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { runBench } from "../bench/bench.ts";
-import type { BenchSubject } from "../bench/bench.ts";
+import type { BenchSubject } from "../bench/options.ts";
 import { benchSvg } from "../bench/chart-svg.ts";
 import { randomCheckpoint } from "../bench/random-checkpoint.ts";
 import { modelShape, SHAPE_NAMES, weightShapes } from "../bench/shapes.ts";
@@ -27,6 +27,7 @@ interface BenchFlags {
   readonly warmUps: number;
   readonly coldRuns: number;
   readonly kernels: boolean;
+  readonly tune: boolean;
   readonly check: number;
   readonly cacheType: "f16" | "f32";
   readonly tokenizer?: string;
@@ -65,6 +66,7 @@ export function addBench(
     .option("--warm-ups <count>", "requests before them", whole(0), DEFAULT_WARM_UPS)
     .option("--cold-runs <count>", "loads on a new device", whole(1), 1)
     .option("--no-kernels", "leave out the times of single kernels")
+    .option("--no-tune", "run the default kernels, without choosing on the device")
     .option("--check <tokens>", "compare with plain f32 up to here", whole(0), DEFAULT_CHECK)
     .addOption(
       new Option("--cache-type <type>", "KV cache elements").choices(["f16", "f32"]).default("f16"),
@@ -160,6 +162,8 @@ async function benchCommand(
         warmUps,
         coldRuns,
         kernels,
+        // Otherwise as a load does.
+        ...(flags.tune ? {} : { tune: false }),
         checkUpTo: flags.check,
         cacheType,
       },

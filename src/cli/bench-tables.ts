@@ -40,6 +40,22 @@ function ceilingsTable({ ceilings }: BenchReport): string {
   ]);
 }
 
+/** Calls for which the device preferred another kernel than the default. */
+function tuningTable({ tuning }: BenchReport): string[] {
+  if (tuning === undefined) return [];
+  const { calls, milliseconds } = tuning;
+  const changed = calls.filter((call) => call.choice !== undefined && call.choice !== call.default);
+  const rows = changed.map((call) => [
+    call.key,
+    call.default,
+    figure(call.defaultUs ?? Number.NaN),
+    call.choice ?? "",
+    figure(call.choiceUs ?? Number.NaN),
+  ]);
+  const title = `kernels chosen for ${changed.length} of ${calls.length} calls in ${formatDuration(milliseconds)}`;
+  return [formatTable([[title, "default", "µs", "chosen", "µs"], ...rows], [2, 4])];
+}
+
 function coldTable({ coldStarts, prefill }: BenchReport): string {
   const rows = coldStarts.map(({ loadMs, firstTokenMs, promptTokens, peakBytes }, index) => [
     `cold start ${index + 1}`,
@@ -202,6 +218,7 @@ export function benchTables(report: BenchReport): string {
   const blocks = [
     `${model.name}${origin}, ${formatBytes(model.weightBytes)} of weights, on ${device.name}`,
     ceilingsTable(report),
+    ...tuningTable(report),
     coldTable(report),
     ...(prefill.length > 0 ? [prefillTable(report)] : []),
     ...(decode.length > 0 ? [decodeTable(report)] : []),
