@@ -20,6 +20,8 @@ interface ProfileOptions {
   readonly tokenizer?: string;
   readonly requireGpu?: boolean;
   readonly software?: boolean;
+  /** False with `--no-tune`. */
+  readonly tune: boolean;
   readonly trace?: string;
   readonly svg?: string;
   readonly tsv?: string;
@@ -51,6 +53,7 @@ export function addProfile(
     .option("--tsv <file>", "write a row per dispatch and the sums by kernel")
     .option("--context <tokens>", "positions the KV cache holds", whole)
     .option("--tokenizer <file>", "a tokenizer.json, for models that carry none")
+    .option("--no-tune", "the default kernels, whatever was measured on this device")
     .option("--require-gpu", "fail where there is no GPU")
     .addOption(new Option("--software", "compute on the CPU (SwiftShader)").conflicts("requireGpu"))
     .option("--debug", "show stack traces")
@@ -98,7 +101,8 @@ const tetradOptions = ({ requireGpu, software }: ProfileOptions): TetradOptions 
   onWarning: warn,
 });
 
-const loadOptions = ({ context, tokenizer }: ProfileOptions): LoadOptions => ({
+const loadOptions = ({ context, tokenizer, tune }: ProfileOptions): LoadOptions => ({
+  ...(tune ? {} : { tune }),
   ...(context === undefined ? {} : { contextLength: context }),
   ...(tokenizer === undefined ? {} : { tokenizer }),
 });

@@ -7,6 +7,7 @@ import { numberOption, repeatable } from "./option-values.ts";
 import { addProfile } from "./profile-command.ts";
 import { runCommand } from "./run-command.ts";
 import type { RunOptions } from "./run-command.ts";
+import { addTune } from "./tune-command.ts";
 
 /** What the package around the program knows. */
 export interface CliContext {
@@ -46,6 +47,7 @@ function createProgram(context: CliContext, setExitCode: (code: number) => void)
     setExitCode(await runCommand(words, options, context.embeddedModel)),
   );
   addProfile(program, context.embeddedModel, setExitCode);
+  addTune(program, context.embeddedModel, setExitCode);
   addBench(program, context.version, setExitCode);
   program
     .command("inspect")
@@ -90,6 +92,7 @@ function addRun(
     .option("--tokenizer <file>", "a tokenizer.json, for models that carry none")
     .option("--require-gpu", "fail where there is no GPU")
     .addOption(new Option("--software", "compute on the CPU (SwiftShader)").conflicts("requireGpu"))
+    .option("--no-tune", "the default kernels, whatever was measured on this device")
     .option("--json", "print one JSON object at the end instead of text")
     .option(DEBUG, "show stack traces")
     .action(action);

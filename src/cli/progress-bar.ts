@@ -42,9 +42,17 @@ export class ProgressBar {
   }
 }
 
+const ACTIVITIES: Readonly<Record<LoadProgress["status"], string>> = {
+  open: "opening the model …",
+  tune: "measuring kernels on this device …",
+  weights: "loading …",
+  compile: "compiling shaders …",
+  ready: "",
+};
+
 function progressLine({ status, loaded, total }: LoadProgress): string {
   if (status !== "weights" || total === 0) {
-    return status === "compile" ? "compiling shaders …" : "opening the model …";
+    return ACTIVITIES[status];
   }
   const fraction = Math.min(1, loaded / total);
   const filled = Math.round(fraction * BAR_WIDTH);

@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly tokenizer?: string;
   readonly requireGpu?: boolean;
   readonly software?: boolean;
+  /** False with `--no-tune`. */
+  readonly tune: boolean;
   readonly json?: boolean;
 }
 
@@ -63,6 +65,7 @@ const loadOptions = (flags: RunOptions, signal: AbortSignal, bar: ProgressBar): 
     contextLength: flags.context,
     cacheType: flags.cacheType,
     tokenizer: flags.tokenizer,
+    tune: flags.tune ? undefined : false,
     onProgress: bar.update,
     signal,
   });

@@ -32,7 +32,7 @@ export function distinctCalls(calls: readonly TunableCall[]): TunableCall[] {
 }
 
 /**
- * Measures calls on the device, one after another. Rejects with `DeviceError` where the device is
+ * Measures calls on the device, one after another; a result for each. Rejects with `DeviceError` where the device is
  * lost, or with the signal's reason; memory that is not there only ends the measurement.
  */
 export async function tuneCalls(
@@ -43,7 +43,10 @@ export async function tuneCalls(
   const deadline = new Deadline(budgetMs, signal);
   const results: CallResult[] = [];
   for (const [index, call] of calls.entries()) {
-    if (deadline.expired()) break;
+    if (deadline.expired()) {
+      results.push(unmeasured(call));
+      continue;
+    }
     onCall?.(index, calls.length);
     const result = await measured(gpu, call, () => tuneCall(gpu, call, deadline));
     // One that had all the time there is will not be finished next time either.
@@ -53,20 +56,24 @@ export async function tuneCalls(
   return results;
 }
 
+const unmeasured = ({ tunable: { key, candidates } }: TunableCall): CallResult => ({
+  key,
+  defaultName: candidates[0].name,
+  choice: undefined,
+  timesNs: new Map(),
+  candidates: candidates.length,
+  warnings: [],
+});
+
 /** What went wrong as a result, where the device survives it. */
 async function measured(
   gpu: GpuDevice,
-  { tunable }: TunableCall,
+  call: TunableCall,
   work: () => Promise<CallResult>,
 ): Promise<CallResult> {
-  const { key, candidates } = tunable;
   const failed = (message: string): CallResult => ({
-    key,
-    defaultName: candidates[0].name,
-    choice: undefined,
-    timesNs: new Map(),
-    candidates: candidates.length,
-    warnings: [`tune: ${key}: not measured: ${message}`],
+    ...unmeasured(call),
+    warnings: [`tune: ${call.tunable.key}: not measured: ${message}`],
   });
   gpu.device.pushErrorScope("validation");
   let result: CallResult;

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -31,9 +31,18 @@ async function tetrad(
     input = "",
     onOutput,
     program = cli,
-  }: { input?: string; onOutput?: (child: ChildProcess) => void; program?: string } = {},
+    env = {},
+  }: {
+    input?: string;
+    onOutput?: (child: ChildProcess) => void;
+    program?: string;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, [program, ...args], { cwd: ROOT });
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.once("data", () => onOutput?.(child));
@@ -156,6 +165,27 @@ describe("bench", () => {
   });
 });
 
+test("tune measures a model's calls and keeps the choices in the cache folder", async () => {
+  const cache = mkdtempSync(join(tmpdir(), "tetrad-cache-"));
+  try {
+    const env = { XDG_CACHE_HOME: cache };
+    const flags = ["--software", "--context", "16", "--budget", "60"];
+    const table = await tetrad(["tune", ...flags], { env });
+    expect(table.stdout).toMatch(/^call +ways +default +µs +choice +µs +less$/m);
+    expect(table.stdout).toMatch(/^sdpa_with_kv_cache heads=6\/2 D=64 C=16 f16 S=1 +\d+ +team/m);
+    expect(table.code).toBe(0);
+    const [file] = readdirSync(join(cache, "tetrad", "tuning"));
+    expect(file).toMatch(/^swiftshader.*\.json$/);
+
+    const json = await tetrad(["tune", GGUF, ...flags, "--json"], { env });
+    const report = JSON.parse(json.stdout) as { calls: { key: string; choice: string }[] };
+    expect(report.calls.map(({ key }) => key)).toEqual([expect.stringContaining("sdpa")]);
+    expect(report.calls[0]?.choice).toMatch(/^team/);
+  } finally {
+    rmSync(cache, { recursive: true });
+  }
+});
+
 test.each<[what: string, args: string[], message: string]>([
   ["a missing file", ["run", "none.gguf", "hi"], "none.gguf: no such file"],
   ["a wrong number", ["run", "hi", "--top-p", "3"], "at least 0, at most 1"],
@@ -165,6 +195,7 @@ test.each<[what: string, args: string[], message: string]>([
   ["a shape that is not known", ["bench", "--shape", "x"], "Allowed choices are llama-3.2-1b"],
   ["neither model nor shape", ["bench"], "name a model file or a --shape"],
   ["a list with a wrong number", ["bench", "--prompts", "1,0"], "at least 1"],
+  ["a missing file to tune for", ["tune", "none.gguf"], "none.gguf: no such file"],
   ["a file that is no model", ["inspect", "package.json"], 'not "GGUF"'],
   ["a context too long", ["inspect", GGUF, "--context", "513"], "--context 513"],
 ])("%s is told in one line", async (_, args, message) => {
