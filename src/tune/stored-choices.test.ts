@@ -2,8 +2,10 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import { restrictCapabilities } from "../gpu/capabilities.ts";
+import type { Kernel } from "../gpu/kernel.ts";
 import { linearQ4gswTunable } from "../kernels/linear_q4gsw/linear-q4gsw.ts";
 import { GPU as DISCRETE_GPU } from "../../tests/support/gpu-record.ts";
+import type { Candidate } from "../kernels/shared/tunable.ts";
 import { digestOf, formatChoices, parseChoices, storeName } from "./stored-choices.ts";
 import type { StoredChoice } from "./stored-choices.ts";
 
@@ -11,6 +13,8 @@ const GPU: Capabilities = {
   ...DISCRETE_GPU,
   adapter: { vendor: "v", architecture: "a", device: "d", description: "Some GPU: 1.2 (3)" },
 };
+type Live = { readonly M: number };
+
 const DIGEST = "0123456789abcdef";
 
 const choices = (entries: Record<string, StoredChoice>) => new Map(Object.entries(entries));
@@ -117,14 +121,34 @@ describe("a digest", () => {
     expect(digestOf(linearQ4gswTunable(shape, GPU))).toBe(digestOf(tunable));
   });
 
-  test("changes with a candidate's name and its kernel", () => {
-    const [first, second, ...others] = tunable.candidates;
-    if (second === undefined) throw new Error("there is a choice");
-    const renamed = [{ ...first, name: "else" }, second, ...others] as const;
-    const rewritten = [{ ...first, route: second.route }, second, ...others] as const;
-    const digests = [tunable.candidates, renamed, rewritten].map((candidates) =>
-      digestOf({ ...tunable, candidates } as never),
-    );
-    expect(new Set(digests).size).toBe(3);
+  test.each<[what: string, change: (candidate: Candidate<Live>) => Candidate<Live>]>([
+    ["a candidate's name", (candidate) => ({ ...candidate, name: "else" })],
+    [
+      "a kernel's source",
+      (candidate) => changed(candidate, (kernel) => ({ ...kernel, source: `${kernel.source} ` })),
+    ],
+    [
+      "a workgroup size",
+      (candidate) => changed(candidate, (kernel) => ({ ...kernel, overrides: { LANES: 1 } })),
+    ],
+  ])("changes with %s", (_, change) => {
+    const [first, ...others] = tunable.candidates;
+    const candidates = [change(first), ...others] as const;
+    expect(digestOf({ ...tunable, candidates })).not.toBe(digestOf(tunable));
   });
 });
+
+function changed(
+  { name, route }: Candidate<Live>,
+  change: (kernel: Kernel) => Kernel,
+): Candidate<Live> {
+  const make = () => {
+    const made = route();
+    const dispatches = made.dispatches.map((dispatch) => ({
+      ...dispatch,
+      kernel: change(dispatch.kernel),
+    }));
+    return { ...made, dispatches };
+  };
+  return { name, route: make };
+}

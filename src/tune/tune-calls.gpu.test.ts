@@ -82,8 +82,9 @@ describe.each<[string, CapabilityOverrides]>([
 
   test("never chooses what is wrong, and says so", async () => {
     const strangers = [
-      altered(gpu, "wrong", OFF_BY_ONE),
+      // Right after the default, whose results must not be taken for its own.
       altered(gpu, "unwritten", UNWRITTEN),
+      altered(gpu, "wrong", OFF_BY_ONE),
       altered(gpu, "no wgsl", NO_WGSL),
     ];
     const { timesNs, warnings } = await tuneCall(gpu, gemv(gpu, strangers), plenty());
@@ -128,7 +129,9 @@ describe("measuring", () => {
       input_pos: size("input", "i32", 4),
       out: size("activation", "f32", 4 * 2 * 16),
     };
+    const before = gpu.allocatedBytes;
     const { warnings, choice } = await tuneCall(gpu, { tunable, operands, count: 1 }, plenty());
+    expect(gpu.allocatedBytes).toBe(before);
     expect(warnings).toEqual([]);
     expect([first.name, second.name]).toContain(choice);
   });
