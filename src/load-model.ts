@@ -11,7 +11,7 @@ import { candidateNamed } from "./kernels/shared/tunable.ts";
 import { Model } from "./model.ts";
 import { openModel } from "./open-model.ts";
 import type { OpenedModel } from "./open-model.ts";
-import { tuneDevice } from "./tune/device-tuning.ts";
+import { storedTuning, tuneDevice } from "./tune/device-tuning.ts";
 import type { DeviceTuning, DeviceTuningOptions } from "./tune/device-tuning.ts";
 
 /** Positions a cache holds unless the caller says otherwise: memory grows with it. */
@@ -74,12 +74,14 @@ export async function planTuned(
   decoder: DecoderGraph,
   options: DeviceTuningOptions,
 ): Promise<{ readonly plans: DecoderPlans; readonly warnings: readonly string[] }> {
-  const plans = planDecoder(decoder, gpu.capabilities);
+  const stored = await storedTuning(gpu, options);
+  const plans = planDecoder(decoder, gpu.capabilities, stored);
   const tunables = tunablesOf(plans);
   const { tuning, warnings } = await tuneDevice(gpu, tunables, options);
-  const differs = tunables.some(
-    ({ tunable }) => candidateNamed(tunable, tuning.get(tunable.key)) !== tunable.candidates[0],
-  );
+  const differs = tunables.some(({ tunable }) => {
+    const [planned, chosen] = [stored, tuning].map((names) => names.get(tunable.key));
+    return candidateNamed(tunable, planned) !== candidateNamed(tunable, chosen);
+  });
   return { plans: differs ? planDecoder(decoder, gpu.capabilities, tuning) : plans, warnings };
 }
 

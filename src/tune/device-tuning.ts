@@ -26,6 +26,18 @@ export interface DeviceTuning {
 }
 
 /**
+ * The names in the store, which may be of candidates that are gone by now: for a first plan, whose
+ * calls {@link tuneDevice} then looks at.
+ */
+export async function storedTuning(
+  { capabilities }: GpuDevice,
+  { store, settings = [] }: DeviceTuningOptions,
+): Promise<Tuning> {
+  const stored = await readChoices(store, storeName(capabilities, settings));
+  return new Map([...stored].map(([key, { choice }]) => [key, choice]));
+}
+
+/**
  * The choices for these calls: what the store has of them, and what is measured of the others. Rejects
  * as `tuneCalls` does; a store that fails only costs its contents.
  */

@@ -4,7 +4,7 @@ import type { Dtype } from "../graph/ir.ts";
  * Words of a tile that is repeated over a buffer: a prime number, so that no two rows of a matrix
  * are alike whose distance is a round number.
  */
-export const TILE_WORDS = 1_048_573;
+export const TILE_WORDS = 131_071;
 
 /** Bits of a float that stay random: sign and mantissa, so that magnitudes stay within one binade. */
 const F32_FREE_BITS = 0x807fffff;

@@ -1,5 +1,5 @@
 import type { Deadline } from "./deadline.ts";
-import { promising } from "./selection.ts";
+import { median, promising } from "./selection.ts";
 import type { CandidateTimes } from "./selection.ts";
 
 /** Calls of a candidate at a trial's sizes that are timed together. */
@@ -16,15 +16,18 @@ export interface Stopwatch<Candidate> {
   time(samples: readonly Sample<Candidate>[]): Promise<number[]>;
 }
 
+/** After a first look samples are this part of a whole one, and who is so much slower is out. */
+const SHORT_SAMPLE = 1 / 4;
+const SHORT_SAMPLE_FACTOR = 1.5;
 /** In a round every candidate that is left has a sample a trial, so that a clock that drifts slows all. */
 const ROUNDS = 7;
 /** Fewer, because time was up, are no grounds for a choice. */
 const MIN_ROUNDS = 3;
-/** How much slower than the fastest a candidate may be after a first look, and after a round. */
-const FIRST_LOOK_FACTOR = 3;
+/** How much slower than the fastest a candidate may be after a round. */
 const ROUND_FACTOR = 1.15;
-/** Most calls a sample. */
+/** Bounds of a sample's calls: however fast, a call takes this long, whatever a coarse clock says. */
 const MAX_CALLS = 1024;
+const SHORTEST_CALL_NS = 1000;
 
 interface Entrant<Candidate> {
   readonly candidate: Candidate;
@@ -58,18 +61,22 @@ export async function timeInRounds<Candidate extends { readonly name: string }>(
     targets.forEach((target, index) => target.push(times[index] ?? Number.NaN));
   };
 
+  // Single calls, only to see how many make a sample: most were never run before.
   const looks = candidates.map(enter);
   for (const look of looks) {
     if (deadline.expired()) return undefined;
     await round([look], []);
   }
-  const calls = trials.map((trial) => {
-    const fastest = Math.min(...looks.map((look) => look.trials[trial]?.[0] ?? Infinity));
-    return Math.min(MAX_CALLS, Math.max(1, Math.ceil(stopwatch.sampleNs / Math.max(fastest, 1))));
-  });
-  let left = promising(looks, defaultName, FIRST_LOOK_FACTOR).map(({ candidate }) =>
-    enter(candidate),
-  );
+  const callsIn = (entrants: readonly Entrant<Candidate>[], ns: number) =>
+    trials.map((trial) => {
+      const fastest = Math.min(...entrants.map((entrant) => median(entrant.trials[trial] ?? [])));
+      return Math.min(MAX_CALLS, Math.max(1, Math.ceil(ns / Math.max(fastest, SHORTEST_CALL_NS))));
+    });
+  const qualifying = candidates.map(enter);
+  await round(qualifying, callsIn(looks, SHORT_SAMPLE * stopwatch.sampleNs));
+  const calls = callsIn(qualifying, stopwatch.sampleNs);
+  const qualified = promising(qualifying, defaultName, SHORT_SAMPLE_FACTOR);
+  let left = qualified.map(({ candidate }) => enter(candidate));
   for (let done = 0; done < ROUNDS; done++) {
     if (deadline.expired()) return done >= MIN_ROUNDS ? left : undefined;
     await round(left, calls);
