@@ -56,9 +56,11 @@ class OnnxDecoder {
   }
 }
 
+/** Throws where the first value, with which all others are compared, or the largest is not finite. */
 function indexOfLargest(values: Float32Array): number {
   let largest = 0;
   for (let i = 1; i < values.length; i++) if (values[i]! > values[largest]!) largest = i;
+  if (!Number.isFinite(values[largest])) throw new Error("onnxruntime: logits are not finite");
   return largest;
 }
 

@@ -25,13 +25,14 @@ declare module "node-llama-cpp" {
     ): AsyncIterable<Token>;
   }
   interface LlamaContext {
-    readonly batchSize: number;
     getSequence(): LlamaContextSequence;
   }
   interface LlamaModel {
-    /** Layers that are on the GPU; the output counts as one. */
-    readonly gpuLayers: number;
-    createContext(options: { contextSize: number; sequences: number }): Promise<LlamaContext>;
+    createContext(options: {
+      contextSize: number;
+      batchSize: number;
+      sequences: number;
+    }): Promise<LlamaContext>;
   }
   interface Llama {
     readonly gpu: string | false;

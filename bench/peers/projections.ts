@@ -1,10 +1,11 @@
 /**
  * Single 4-bit products of a model's shapes, by one protocol for every engine: a graph of many of them
- * and a graph of one are run by turns, and the difference of their times is shared among the others.
- * What a run costs besides (reaching the GPU and coming back) is in both.
+ * and a graph of one are run by turns, and what the first takes longer is shared among the others. What
+ * a run costs besides (reaching the GPU and coming back) is in both.
  */
 import { modelShape } from "../../src/bench/shapes.ts";
 import { randomQ4Matrix } from "../../src/bench/random-checkpoint.ts";
+import { measurementOf } from "../../src/bench/statistics.ts";
 import { warmUp } from "../../src/bench/warm-up.ts";
 import type { Q4Matrix } from "../../src/checkpoint.ts";
 import { dequantizeQ4Row } from "../../src/quant/q4gsw.ts";
@@ -48,9 +49,11 @@ export interface ProjectionEngine {
 /** Outputs that are looked at. */
 export const SAMPLED_OUTPUTS = 16;
 
-/** Matrices together, so that no cache holds the next one; but not more of them than this. */
+/** Bytes of a row's matrices, so that no cache holds the next one, within a number of them. */
 const ROTATED_BYTES = 2 ** 28;
+const MIN_PRODUCTS = 4;
 const MAX_PRODUCTS = 64;
+/** Products of a prompt compute much longer than they read. */
 const PROMPT_PRODUCTS = 8;
 
 const NORM_EPSILON = 1e-5;
@@ -79,7 +82,10 @@ export async function measureProjection(
   const copies =
     M > 1
       ? PROMPT_PRODUCTS
-      : Math.min(MAX_PRODUCTS, Math.max(2, Math.ceil(ROTATED_BYTES / ((N * K * 9) / 16))));
+      : Math.min(
+          MAX_PRODUCTS,
+          Math.max(MIN_PRODUCTS, Math.ceil(ROTATED_BYTES / ((N * K * 9) / 16))),
+        );
   const matrices = Array.from({ length: 1 + copies }, (_, i) =>
     randomQ4Matrix(`projection.${i}`, N, K),
   );
@@ -89,15 +95,17 @@ export async function measureProjection(
   try {
     await checkOutputs(engine, projection, matrices.at(-1), x, await many.run());
     await warmUp(false, () => many.run());
-    const microseconds: number[] = [];
+    const [single, all] = [[] as number[], [] as number[]];
     for (let run = 0; run < runs; run++) {
       const began = performance.now();
       await one.run();
       const between = performance.now();
       await many.run();
-      const ended = performance.now();
-      microseconds.push((1000 * (ended - between - (between - began))) / copies);
+      single.push(between - began);
+      all.push(performance.now() - between);
     }
+    const rest = measurementOf(single).median;
+    const microseconds = all.map((ms) => (1000 * (ms - rest)) / copies);
     return { projection, microseconds };
   } finally {
     await one.dispose();
