@@ -56,12 +56,17 @@ export interface LoadOptions {
    * measured, for 3 seconds at most. Default: true on GPUs, false where the CPU computes.
    */
   readonly tune?: boolean;
+  /**
+   * "fast" lets a tuned device choose kernels that compute decoded tokens in half precision, where it
+   * has that: errors of 1e-3 of a result's typical size instead of 1e-5. Default "exact".
+   */
+  readonly precision?: "exact" | "fast";
 }
 
 /** How a model's kernels are measured. */
 export interface TuneOptions extends Pick<
   LoadOptions,
-  "contextLength" | "cacheType" | "signal" | "tokenizer"
+  "contextLength" | "cacheType" | "signal" | "tokenizer" | "precision"
 > {
   /** Most milliseconds to spend. Default 10,000. */
   readonly budgetMs?: number;

@@ -107,7 +107,7 @@ export async function loadModel(
   onDispose: (model: Model) => void,
   place: TuningPlace = {},
 ): Promise<Model> {
-  const { signal, tune = !gpu.capabilities.software } = options;
+  const { signal, tune = !gpu.capabilities.software, precision } = options;
   let last = { loaded: 0, total: 0 };
   const report = (status: LoadProgress["status"], progress = last) => {
     last = progress;
@@ -116,7 +116,7 @@ export async function loadModel(
   report("open");
   const { opened, decoder } = await openDecoder(source, tokenizerSource, options);
   const { plans, warnings } = tune
-    ? await planTuned(gpu, decoder, { ...place, signal, onCall: () => report("tune") })
+    ? await planTuned(gpu, decoder, { ...place, precision, signal, onCall: () => report("tune") })
     : { plans: planDecoder(decoder, gpu.capabilities), warnings: [] };
   const session = await DecoderSession.load(gpu, decoder, {
     plans,

@@ -102,6 +102,7 @@ export class TetradRuntime {
         ...this.#tuning,
         budgetMs,
         signal: loadOptions.signal,
+        precision: loadOptions.precision,
         ...(onProgress === undefined ? {} : { onCall: onProgress }),
       });
       for (const warning of warnings) this.#onWarning(warning);

@@ -6,6 +6,8 @@ import type { Tolerance } from "../kernels/testing/compare.ts";
 export interface CandidateOutput {
   readonly name: string;
   readonly values: Float32Array;
+  /** Its own, if that is not the operator's. */
+  readonly tolerance?: Tolerance | undefined;
 }
 
 /** A candidate that computes something else than the reference. */
@@ -29,7 +31,9 @@ function difference(
   tolerance: Tolerance,
 ): string | undefined {
   // Both may be off, in opposite directions.
-  const both = { absolute: 2 * tolerance.absolute, relative: 2 * tolerance.relative };
+  const a = actual.tolerance ?? tolerance;
+  const b = expected.tolerance ?? tolerance;
+  const both = { absolute: a.absolute + b.absolute, relative: a.relative + b.relative };
   const { failures, maxAbsolute } = compare(actual.values, expected.values, both);
   return failures === 0
     ? undefined

@@ -1,6 +1,7 @@
 import { adapterName } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { TunableCall, Tuning } from "../graph/tuning.ts";
+import { withinTolerance } from "../kernels/shared/tunable.ts";
 import type { TuningStore } from "../tuning-store.ts";
 import { digestOf, formatChoices, parseChoices, storeName } from "./stored-choices.ts";
 import type { StoredChoice } from "./stored-choices.ts";
@@ -13,6 +14,8 @@ export interface DeviceTuningOptions extends TuneOptions {
   readonly store?: TuningStore | undefined;
   /** What else the device was made with: toggles that change its speed. */
   readonly settings?: readonly string[];
+  /** Whether candidates may be chosen that round more than their operator's tolerance allows. */
+  readonly precision?: "exact" | "fast" | undefined;
   /** Measures what is known already. */
   readonly again?: boolean;
 }
@@ -31,9 +34,9 @@ export interface DeviceTuning {
  */
 export async function storedTuning(
   { capabilities }: GpuDevice,
-  { store, settings = [] }: DeviceTuningOptions,
+  { store, ...options }: DeviceTuningOptions,
 ): Promise<Tuning> {
-  const stored = await readChoices(store, storeName(capabilities, settings));
+  const stored = await readChoices(store, storeName(capabilities, settingsOf(options)));
   return new Map([...stored].map(([key, { choice }]) => [key, choice]));
 }
 
@@ -44,15 +47,17 @@ export async function storedTuning(
 export async function tuneDevice(
   gpu: GpuDevice,
   planned: readonly TunableCall[],
-  { store, settings = [], again = false, ...options }: DeviceTuningOptions = {},
+  { store, again = false, ...options }: DeviceTuningOptions = {},
 ): Promise<DeviceTuning> {
-  const calls = distinctCalls(planned);
-  const name = storeName(gpu.capabilities, settings);
+  const allowed = options.precision === "fast" ? planned : planned.map(exactCall);
+  const calls = distinctCalls(allowed.filter(({ tunable }) => tunable.candidates.length > 1));
+  const name = storeName(gpu.capabilities, settingsOf(options));
   const digests = new Map(calls.map(({ tunable }) => [tunable.key, digestOf(tunable)]));
   const stored = await readChoices(store, name);
   const known = ({ tunable }: TunableCall): StoredChoice | undefined => {
     const choice = stored.get(tunable.key);
-    return choice?.digest === digests.get(tunable.key) ? choice : undefined;
+    const isCandidate = tunable.candidates.some((candidate) => candidate.name === choice?.choice);
+    return isCandidate && choice?.digest === digests.get(tunable.key) ? choice : undefined;
   };
   const unknown = calls.filter((call) => again || known(call) === undefined);
   const results = unknown.length === 0 ? [] : await tuneCalls(gpu, unknown, options);
@@ -80,6 +85,17 @@ export async function tuneDevice(
   }
   return { tuning, results, warnings };
 }
+
+const exactCall = (call: TunableCall): TunableCall => ({
+  ...call,
+  tunable: withinTolerance(call.tunable),
+});
+
+/** What choices depend on beside the device. */
+const settingsOf = ({ settings = [], precision = "exact" }: DeviceTuningOptions): string[] => [
+  ...settings,
+  `precision=${precision}`,
+];
 
 async function readChoices(
   store: TuningStore | undefined,

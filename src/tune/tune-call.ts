@@ -147,7 +147,9 @@ class Bench {
     const { key, candidates, trials, tolerance } = this.#call.tunable;
     const outputs: CandidateOutput[] = [];
     for (const candidate of this.#candidates) {
-      outputs.push(await this.#reader.read(candidate, trials.length));
+      const output = await this.#reader.read(candidate, trials.length);
+      const own = candidates.find(({ name }) => name === candidate.name)?.tolerance;
+      outputs.push({ ...output, tolerance: own });
       if (deadline.expired()) break;
     }
     const { sound, rejections } = judge(outputs, tolerance);

@@ -8,6 +8,11 @@ export interface Candidate<Live> {
   readonly name: string;
   /** Builds the route; not done for candidates nobody looks at. */
   readonly route: () => Route<Live>;
+  /**
+   * How far its results may be from the reference's, where that is more than the operator's own
+   * tolerance: chosen only for callers who allow it (`precision: "fast"`). Never the default.
+   */
+  readonly tolerance?: Tolerance;
 }
 
 /** Sizes that candidates are timed with, and the integers the kernels read on the GPU then. */
@@ -45,6 +50,15 @@ export function candidateNamed<Live>(
   return candidates.find((candidate) => candidate.name === name) ?? candidates[0];
 }
 
+/** The tunable without candidates that have a tolerance of their own. */
+export function withinTolerance<Live>(tunable: Tunable<Live>): Tunable<Live> {
+  const [first, ...others] = tunable.candidates;
+  return {
+    ...tunable,
+    candidates: [first, ...others.filter(({ tolerance }) => tolerance === undefined)],
+  };
+}
+
 /** The route that runs where nothing was measured. */
 export function defaultRoute<Live>({ candidates }: Tunable<Live>): Route<Live> {
   return candidates[0].route();
@@ -56,8 +70,8 @@ export function mapRoutes<Live>(
   operator: string,
   map: (route: Route<Live>) => Route<Live>,
 ): Tunable<Live> {
-  const mapped = ({ name, route }: Candidate<Live>): Candidate<Live> => ({
-    name,
+  const mapped = ({ route, ...candidate }: Candidate<Live>): Candidate<Live> => ({
+    ...candidate,
     route: () => map(route()),
   });
   const [first, ...others] = tunable.candidates;

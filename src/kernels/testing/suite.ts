@@ -159,6 +159,7 @@ function check(
 interface VariantRun<Live> {
   readonly capabilities: Capabilities;
   readonly route: Route<Live>;
+  readonly tolerance: Tolerance;
   readonly seed: number | undefined;
 }
 
@@ -166,14 +167,13 @@ async function runVariant<Live>(
   gpu: GpuDevice,
   kernelCase: KernelCase<Live>,
   data: CaseData,
-  { capabilities, route, seed: fixedSeed }: VariantRun<Live>,
+  { capabilities, route, tolerance, seed: fixedSeed }: VariantRun<Live>,
 ): Promise<Pick<CaseResult, "maxAbsolute" | "maxRelative" | "failure">> {
   const expected = data.expected(capabilities);
   const operands = data.operands(capabilities);
   const results = await runRoute(gpu, route, operands, kernelCase.live, Object.keys(expected));
   // Drawn only now, so that nothing can have been made to suit the sample.
   const seed = fixedSeed ?? Math.floor(Math.random() * 2 ** 32);
-  const tolerance = toleranceOf(kernelCase, capabilities);
   let maxAbsolute = 0;
   let maxRelative = 0;
   const failures: string[] = [];
@@ -210,17 +210,31 @@ export function runnableWithBinding(bytes: number): Pick<KernelCase<never>, "run
   return { runnable: ({ limits }) => bytes <= limits.maxStorageBufferBindingSize };
 }
 
+/** A route to check. */
+interface CandidateRun<Live> {
+  readonly name: string;
+  readonly isDefault: boolean;
+  readonly make: () => Route<Live>;
+  /** Instead of the case's. */
+  readonly ownTolerance?: Tolerance | undefined;
+}
+
 /** The product's route, then others that a device may choose. */
 function routesOf<Live>(
   kernelCase: KernelCase<Live>,
   capabilities: Capabilities,
   everyCandidate: boolean,
-) {
+): readonly CandidateRun<Live>[] {
   const all = kernelCase.candidates?.(capabilities) ?? [];
   const others = everyCandidate ? all : all.filter(({ name }) => isNeighbour(name, all[0]?.name));
   return [
     { name: "default", isDefault: true, make: () => kernelCase.route(capabilities) },
-    ...others.map(({ name, route }) => ({ name, isDefault: false, make: route })),
+    ...others.map(({ name, route, tolerance }) => ({
+      name,
+      isDefault: false,
+      make: route,
+      ownTolerance: tolerance,
+    })),
   ];
 }
 
@@ -258,22 +272,24 @@ export async function runCase<Live>(
   const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
   for (const [variant, overrides] of Object.entries(onlyFull ? { full: {} } : VARIANTS)) {
     const capabilities = restrictCapabilities(gpu.capabilities, overrides);
-    for (const { name, isDefault, make } of routesOf(kernelCase, capabilities, everyCandidate)) {
+    for (const candidate of routesOf(kernelCase, capabilities, everyCandidate)) {
+      const { name, isDefault, make, ownTolerance } = candidate;
       const route = make();
       // Candidates may differ in their grids alone.
       const identity = (isDefault ? "" : name) + kernelsOf(route);
       if (seen.has(identity)) continue;
       seen.add(identity);
       if (onlySubgroups && !usesSubgroups(route)) continue;
+      const tolerance = ownTolerance ?? toleranceOf(kernelCase, capabilities);
       const wanted = isDefault ? kernelCase.expectRoute(capabilities) : route.name;
       results.push({
         operator,
         name: kernelCase.name,
         variant: isDefault ? variant : `${variant}, ${name}`,
         route: route.name,
-        tolerance: toleranceOf(kernelCase, capabilities),
+        tolerance,
         ...(route.name === wanted
-          ? await runVariant(gpu, kernelCase, data, { capabilities, route, seed })
+          ? await runVariant(gpu, kernelCase, data, { capabilities, route, tolerance, seed })
           : wrongRoute(route.name, wanted)),
       });
     }
