@@ -5,6 +5,7 @@ import type { GpuDevice } from "../gpu/device.ts";
 import type { Route } from "../gpu/kernel.ts";
 import type { OperandSize, TunableCall } from "../graph/tuning.ts";
 import { linearQ4gswTunable } from "../kernels/linear_q4gsw/linear-q4gsw.ts";
+import { normLinearTunable } from "../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import type { Candidate, Tunable } from "../kernels/shared/tunable.ts";
 import { sdpaWithKvCacheTunable } from "../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
 import { tuneCall } from "./tune-call.ts";
@@ -108,6 +109,31 @@ describe("measuring", () => {
     const result = await tuneCall(gpu, { ...call, tunable }, plenty());
     expect(result.warnings).toEqual([expect.stringContaining("THE DEFAULT KERNEL IS WRONG")]);
     expect(others.map(({ name }) => name)).toContain(result.choice);
+  });
+
+  test("ways that round differently agree: the random values suit the tolerances", async () => {
+    const [N, K] = [256, 4096];
+    const shape = { N, K, groupSize: 32, scaleType: "f16", norm: { epsilon: 1e-5 } } as const;
+    const all = normLinearTunable(shape, gpu.capabilities);
+    const [first, ...others] = all.candidates;
+    const different = ["f32/", "separate"].flatMap((way) =>
+      others.filter(({ name }) => name.startsWith(way)).slice(0, 1),
+    );
+    const tunable = { ...all, candidates: [first, ...different] } as const;
+    const operands = {
+      x: size("activation", "f32", 4 * K),
+      norm: size("constant", "f32", 4 * K),
+      weight: size("constant", "u8", (N * K) / 2),
+      scales: size("constant", "f16", (2 * N * K) / 32),
+      out: size("activation", "f32", 4 * N),
+    };
+    const { warnings } = await tuneCall(
+      gpu,
+      { tunable: tunable as Tunable<unknown>, operands, count: 1 },
+      plenty(),
+    );
+    expect(warnings).toEqual([]);
+    expect(tunable.candidates.length).toBeGreaterThan(1);
   });
 
   test("attention, at several positions of a cache that it writes", async () => {

@@ -7,9 +7,12 @@ import type { LinearQ4gswShape } from "../linear_q4gsw/linear-q4gsw.ts";
 import { ELEMENTWISE_WORKGROUP_SIZE } from "../shared/element-type.ts";
 import invocationIndex from "../shared/invocation-index.wgsl";
 import roundHalfEven from "../shared/round-half-even.wgsl";
-import { defaultRoute, mapRoutes, SCALE_MAGNITUDE } from "../shared/tunable.ts";
+import { defaultRoute, mapRoutes } from "../shared/tunable.ts";
 import type { Tunable } from "../shared/tunable.ts";
 import source from "./requantize.wgsl";
+
+/** Of random row scales: rows of bytes become values of about 1. */
+const BYTE_SCALE_MAGNITUDE = 1 / 64;
 
 type Live = { readonly M: number };
 
@@ -44,7 +47,7 @@ export function linearDq8caQ4gswTunable(
   const tunable = mapRoutes(linear, "linear_dq8ca_q4gsw", (route) =>
     withRequantizedRows(route, shape.K, maxM, capabilities),
   );
-  return { ...tunable, magnitudes: { ...tunable.magnitudes, x_scale: SCALE_MAGNITUDE } };
+  return { ...tunable, magnitudes: { ...tunable.magnitudes, x_scale: BYTE_SCALE_MAGNITUDE } };
 }
 
 function withRequantizedRows(

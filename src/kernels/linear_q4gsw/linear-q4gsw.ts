@@ -10,7 +10,7 @@ import type { DispatchTemplate, Grid, Kernel, Route } from "../../gpu/kernel.ts"
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { productWork } from "../../gpu/work.ts";
 import q4Scales from "../shared/q4-scales.wgsl";
-import { defaultRoute, SCALE_MAGNITUDE, variantName, variantsOf } from "../shared/tunable.ts";
+import { defaultRoute, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
@@ -124,7 +124,7 @@ export function linearQ4gswTunable(
     candidates: candidates(shape, capabilities),
     trials: [{ live: { M } }],
     tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
-    magnitudes: { scales: SCALE_MAGNITUDE },
+    magnitudes: { scales: scaleMagnitude(K) },
   };
 }
 

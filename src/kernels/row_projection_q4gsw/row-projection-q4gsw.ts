@@ -13,7 +13,7 @@ import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
 import { rmsNorm } from "../rms_norm/rms-norm.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
-import { defaultRoute, SCALE_MAGNITUDE, variantName, variantsOf } from "../shared/tunable.ts";
+import { defaultRoute, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { siluMul } from "../silu_mul/silu-mul.ts";
 import inputF32 from "./input-f32.wgsl";
@@ -244,7 +244,7 @@ function tunable(
     magnitudes: Object.fromEntries(
       Object.values(projection.bind)
         .filter((operand) => operand.endsWith("scales"))
-        .map((operand) => [operand, SCALE_MAGNITUDE]),
+        .map((operand) => [operand, scaleMagnitude(K)]),
     ),
   };
 }

@@ -39,8 +39,11 @@ export interface Tunable<Live> {
   readonly magnitudes?: Readonly<Record<string, number>>;
 }
 
-/** Magnitude of random scales, so that sums of some thousand products are about 1. */
-export const SCALE_MAGNITUDE = 1 / 64;
+/**
+ * Magnitude of random scales that makes sums of K products about 0.3, as in the operators' suites:
+ * tolerances are partly absolute.
+ */
+export const scaleMagnitude = (K: number): number => 1 / (32 * Math.sqrt(K));
 
 /** The candidate called `name`, else the default: a name may come from an older cache. */
 export function candidateNamed<Live>(
