@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly dawnFeatures: readonly string[];
   /** MatMulNBits' `accuracy_level`: 4 allows activations in int8, 0 does not. */
   readonly onnxAccuracyLevel: 0 | 4;
+  /** Whether the ONNX model has one projection for q, k and v, or three. */
+  readonly onnxQkv: "packed" | "separate";
 }
 
 export const isEngineName = (name: string): name is EngineName =>

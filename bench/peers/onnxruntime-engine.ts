@@ -69,12 +69,12 @@ function indexOfLargest(values: Float32Array): number {
  * Rejects where that has no adapter or would leave operators to the CPU.
  */
 export async function onnxRuntimeEngine(options: EngineOptions): Promise<Engine> {
-  const { file, folder, contextLength, onnxAccuracyLevel: accuracyLevel } = options;
+  const { file, folder, contextLength, onnxAccuracyLevel: accuracyLevel, onnxQkv: qkv } = options;
   const source = await fileSource(file);
   const checkpoint = ggufCheckpoint(await readGguf(source), source);
   const { layers, kvHeads, headSize } = checkpoint.hyperparameters;
   const model = join(folder, "decoder.onnx");
-  await writeDecoderModel(checkpoint, model, { type: "f16", accuracyLevel, contextLength });
+  await writeDecoderModel(checkpoint, model, { type: "f16", accuracyLevel, contextLength, qkv });
   await source.close();
   const session = await createSession(model);
   const buffers = await GpuBuffers.create(folder, [1, kvHeads, contextLength, headSize]);

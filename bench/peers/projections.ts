@@ -51,7 +51,7 @@ export const SAMPLED_OUTPUTS = 16;
 
 /** Bytes of a row's matrices, so that no cache holds the next one, within a number of them. */
 const ROTATED_BYTES = 2 ** 28;
-const MIN_PRODUCTS = 4;
+const MIN_PRODUCTS = 8;
 const MAX_PRODUCTS = 64;
 /** Products of a prompt compute much longer than they read. */
 const PROMPT_PRODUCTS = 8;

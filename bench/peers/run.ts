@@ -33,6 +33,7 @@ const { values: args } = parseArgs({
     timeout: { type: "string", default: "900" },
     "dawn-features": { type: "string", default: "" },
     "onnx-accuracy": { type: "string", default: "4" },
+    "onnx-qkv": { type: "string", default: "packed" },
     software: { type: "boolean", default: false },
     folder: { type: "string", default: tmpdir() },
     json: { type: "string" },
@@ -75,6 +76,7 @@ async function compare(name: string, file: string, folder: string): Promise<Shap
     allowSoftware: args.software,
     dawnFeatures: list(args["dawn-features"]),
     onnxAccuracyLevel: args["onnx-accuracy"] === "0" ? 0 : 4,
+    onnxQkv: args["onnx-qkv"] === "separate" ? "separate" : "packed",
   } as const;
   const measure = { newTokens, runs, vocabularySize: await vocabularySizeOf(file) };
   const runAll = async (work: Pick<Task, "contexts" | "projections">, names: typeof engines) => {

@@ -17,6 +17,8 @@ export interface DecoderModelOptions {
   readonly accuracyLevel: 0 | 4;
   /** Positions that the caches hold. */
   readonly contextLength: number;
+  /** One projection for q, k and v, which attention takes apart, or three. */
+  readonly qkv: "packed" | "separate";
 }
 
 /** The caches' names, all keys and values of layer 0, of layer 1, … */
@@ -81,7 +83,7 @@ class DecoderModelWriter {
     return names;
   }
 
-  /** q, k and v as one projection, which attention takes apart: the operands query, key and value. */
+  /** Attention's operands query, key and value; packed, all are in the first. */
   async #queryKeyValue(layer: number, x: string): Promise<string[]> {
     const { headSize, ropeLayout } = this.#checkpoint.hyperparameters;
     const order = ropeLayout === "interleaved" ? halfOrder(headSize) : undefined;
@@ -89,8 +91,13 @@ class DecoderModelWriter {
       matrix: this.#tensor(`blk.${layer}.attn_${which}.weight`).q4(),
       order: which === "v" ? undefined : order,
     }));
-    const matrix = await storeMatrix(this.#weights, this.#options.type, parts);
-    return [this.#project(`blk.${layer}.attn_qkv`, x, matrix), "", ""];
+    const { type, qkv } = this.#options;
+    const project = async (name: string, group: typeof parts) =>
+      this.#project(`blk.${layer}.attn_${name}`, x, await storeMatrix(this.#weights, type, group));
+    if (qkv === "packed") return [await project("qkv", parts), "", ""];
+    const names: string[] = [];
+    for (const [i, part] of parts.entries()) names.push(await project("qkv".charAt(i), [part]));
+    return names;
   }
 
   async #attention(
