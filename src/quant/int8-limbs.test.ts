@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RequestError } from "../errors.ts";
-import { LIMB_LIMIT, limbSums, packLimbs, unpackLimbs } from "./int8-limbs.ts";
+import { LIMB_LIMIT, limbGroups, packLimbs, unpackLimbs } from "./int8-limbs.ts";
 
 describe("int8 limbs", () => {
   test("a group by hand", () => {
@@ -19,9 +19,22 @@ describe("int8 limbs", () => {
     expect([signed[48], signed[63]]).toEqual([-44, -128]);
     const view = new DataView(packed.buffer);
     expect(view.getFloat32(64, true)).toBe(1);
-    expect(limbSums(packed)[0]).toBe(8 * (LIMB_LIMIT - 300 + 127 + 128));
-    expect([...packed.subarray(72)]).toEqual(Array(8).fill(0));
+    const [group] = limbGroups(packed);
+    expect(group?.sum).toBe(8 * (LIMB_LIMIT - 300 + 127 + 128));
+    expect(group?.sumOfIntegers).toBe(group?.sum);
+    expect(group?.squares).toBe(Math.fround(LIMB_LIMIT ** 2 + 300 ** 2 + 127 ** 2 + 128 ** 2));
+    expect([...packed.subarray(76)]).toEqual(Array(4).fill(0));
     expect([...unpackLimbs(packed)]).toEqual([...values]);
+  });
+
+  test("two groups lie plane by plane", () => {
+    const values = new Float32Array(64);
+    values[0] = LIMB_LIMIT;
+    values[32] = 2 * LIMB_LIMIT;
+    const packed = packLimbs(values);
+    expect([packed[0], packed[16]]).toEqual([127, 127]);
+    const view = new DataView(packed.buffer);
+    expect([view.getFloat32(128, true), view.getFloat32(144, true)]).toEqual([1, 2]);
   });
 
   test("values come back within half a step of their group's scale", () => {
@@ -47,11 +60,11 @@ describe("int8 limbs", () => {
     const values = new Float32Array(32).map((_, i) => Math.sin(i * 7) * 3);
     const packed = packLimbs(values);
     const x = unpackLimbs(packed);
-    const scale = new DataView(packed.buffer).getFloat32(64, true);
+    const [{ scale, sum } = { scale: 0, sum: 0 }] = limbGroups(packed);
     const nibbles = Array.from({ length: 32 }, (_, i) => (i * 11) % 16);
     const exact = nibbles.reduce((sum, nibble, i) => sum + (nibble - 8) * x[i]!, 0);
     const integer = nibbles.reduce((sum, nibble, i) => sum + nibble * (x[i]! / scale), 0);
-    expect(scale * (integer - limbSums(packed)[0]!)).toBeCloseTo(exact, 9);
+    expect(scale * (integer - sum)).toBeCloseTo(exact, 9);
   });
 
   test("partial groups are refused", () => {

@@ -1,46 +1,19 @@
-// A row of x as two int8 limbs: 256 · h + l, times a scale for 32 values (written by write-limbs.wgsl).
-// Products with 4-bit weights are exact integers; one multiplication makes a block's sum an f32.
-requires packed_4x8_integer_dot_product;
+// The row of x as limbs in a buffer. With limb-dot.wgsl.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>; // [K / 32, 5]
+@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>; // [5, K / 32]
 
-struct Input {
-  high_even: vec4<u32>,
-  high_odd: vec4<u32>,
-  low_even: vec4<u32>,
-  low_odd: vec4<u32>,
-  scale: f32,
-  sum: i32, // 8 · Σ of the integers: weights are stored with 8 added
-  squares: f32, // Σ of squares before the norm's weights
-}
+fn prepare_input(lane: u32) {}
 
 fn read_input(block: u32) -> Input {
-  let rest = x[block * 5u + 4u];
+  let blocks = block_count();
+  let rest = x[4u * blocks + block];
   return Input(
-    x[block * 5u],
-    x[block * 5u + 1u],
-    x[block * 5u + 2u],
-    x[block * 5u + 3u],
+    x[block],
+    x[blocks + block],
+    x[2u * blocks + block],
+    x[3u * blocks + block],
     bitcast<f32>(rest.x),
     bitcast<i32>(rest.y),
     bitcast<f32>(rest.z),
   );
-}
-
-fn squares_of(input: Input) -> f32 {
-  return input.squares;
-}
-
-fn dot_bytes(a: vec4<u32>, b: vec4<u32>) -> i32 {
-  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z)
-    + dot4I8Packed(a.w, b.w);
-}
-
-// 32 weights times 32 inputs. The low nibbles of a word's bytes are its even k, the high ones its odd.
-fn dot_block(words: vec4<u32>, input: Input) -> f32 {
-  let even = words & vec4<u32>(0x0F0F0F0Fu);
-  let odd = (words >> vec4<u32>(4u)) & vec4<u32>(0x0F0F0F0Fu);
-  let high = dot_bytes(even, input.high_even) + dot_bytes(odd, input.high_odd);
-  let low = dot_bytes(even, input.low_even) + dot_bytes(odd, input.low_odd);
-  return input.scale * f32(256 * high + low - input.sum);
 }

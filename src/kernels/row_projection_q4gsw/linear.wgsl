@@ -16,8 +16,9 @@ struct Params {
 @group(0) @binding(4) var<uniform> params: Params;
 
 struct Weights {
-  words: array<vec4<u32>, SUMS>,
-  scales: array<f32, SUMS>,
+  first: array<vec4<u32>, SUMS>, // of each row, the step's first block
+  second: array<vec4<u32>, SUMS>,
+  scales: array<vec2<f32>, SUMS>,
 }
 
 fn item_count() -> u32 {
@@ -25,19 +26,35 @@ fn item_count() -> u32 {
 }
 
 fn read_weights(item: u32, block: u32) -> Weights {
-  let blocks = params.K / 32u;
   var read: Weights;
   for (var r = 0u; r < OUTPUTS; r++) {
     // Past the last output the last one is computed again and not written.
     let n = min(item * OUTPUTS + r, params.N - 1u);
-    let scale = n * (blocks / BLOCKS_PER_GROUP) + block / BLOCKS_PER_GROUP;
-    read.words[r] = weight[n * blocks + block];
-    read.scales[r] = decode_scale(scales[scale_word(scale)], scale);
+    let at = n * block_count() + block;
+    let scale = scale_index(n, block);
+    read.first[r] = weight[at];
+    if (STEP == 2u) {
+      read.second[r] = weight[at + 1u];
+    }
+    read.scales[r] =
+      decode_scales(scales[scale_word(scale)], scales[next_scale_word(scale)], scale);
   }
   return read;
 }
 
-fn write_output(item: u32, r: u32, subgroups: u32) {
+// Nothing is needed beside the sums.
+alias Early = u32;
+alias Before = u32;
+
+fn read_early(item: u32) -> Early {
+  return item;
+}
+
+fn read_before(early: Early, item: u32) -> Before {
+  return early;
+}
+
+fn write_output(before: Before, item: u32, r: u32, subgroups: u32) {
   let n = item * OUTPUTS + r;
   if (n < params.N) {
     out[params.out_offset + n] = total(r, subgroups);

@@ -1,15 +1,14 @@
 // Projections of one row of x by 4-bit matrices. A workgroup computes SUMS dot products an item and
 // strides over items; its lanes stride over K in blocks of 32 weights, then add up: within subgroups of
 // whatever size, then over them. What an item is, which rows it takes and where its sums go is said by
-// linear.wgsl, swiglu.wgsl or qkv.wgsl, what x looks like by input-f32.wgsl or input-limbs.wgsl.
+// linear.wgsl, swiglu.wgsl or qkv.wgsl, what x looks like by input-f32.wgsl or input-limbs.wgsl. With
+// q4-steps.wgsl.
 enable subgroups;
 
 override WORKGROUP_SIZE: u32 = 64u;
 
 const SMALLEST_SUBGROUP: u32 = 4u;
 
-const BLOCKS_PER_GROUP: u32 = 1u; // @param
-const SCALES_F16: bool = true; // @param
 const NORM: bool = false; // @param x still lacks rms_norm's factor
 
 // One more than the products: the squares of x.
@@ -17,32 +16,23 @@ const ALL_SUMS: u32 = SUMS + select(0u, 1u, NORM);
 
 var<workgroup> subgroup_sums: array<f32, WORKGROUP_SIZE / SMALLEST_SUBGROUP * ALL_SUMS>;
 
-// The word of a scale, and the scale in it.
-fn scale_word(index: u32) -> u32 {
-  return select(index, index >> 1u, SCALES_F16);
-}
-
-fn decode_scale(word: u32, index: u32) -> f32 {
-  if (SCALES_F16) {
-    let pair = unpack2x16float(word);
-    return select(pair.x, pair.y, (index & 1u) == 1u);
-  }
-  return bitcast<f32>(word);
+fn block_count() -> u32 {
+  return params.K / 32u;
 }
 
 fn partial_dots(item: u32, lane: u32) -> array<f32, ALL_SUMS> {
-  let blocks = params.K / 32u;
+  let blocks = block_count();
   // Written out: called in a loop, and compilers differ in when they clear what is not.
   var sums = array<f32, ALL_SUMS>();
-  for (var block = lane; block < blocks; block += WORKGROUP_SIZE) {
+  for (var block = STEP * lane; block < blocks; block += STEP * WORKGROUP_SIZE) {
     // All loads come before the first use: many in flight hide their latency.
     let weights = read_weights(item, block);
-    let input = read_input(block);
+    let inputs = read_inputs(block);
     for (var r = 0u; r < SUMS; r++) {
-      sums[r] += weights.scales[r] * dot_block(weights.words[r], input);
+      sums[r] += dot_step(weights.first[r], weights.second[r], weights.scales[r], inputs);
     }
     if (NORM) {
-      sums[ALL_SUMS - 1u] += squares_of(input);
+      sums[ALL_SUMS - 1u] += squares_of_step(inputs);
     }
   }
   return sums;
@@ -76,7 +66,10 @@ fn main(
   @builtin(num_subgroups) subgroups: u32,
 ) {
   for (var item = workgroup_id.x; item < item_count(); item += num_workgroups.x) {
+    // What does not depend on the sums is loaded before them, what depends on that beside them.
+    let early = read_early(item);
     let partial = partial_dots(item, lane);
+    let before = read_before(early, item);
     for (var r = 0u; r < ALL_SUMS; r++) {
       let sum = subgroupAdd(partial[r]);
       if (subgroup_lane == 0u) {
@@ -85,7 +78,7 @@ fn main(
     }
     workgroupBarrier();
     if (lane < OUTPUTS) {
-      write_output(item, lane, subgroups);
+      write_output(before, item, lane, subgroups);
     }
     // The next item overwrites the sums.
     workgroupBarrier();

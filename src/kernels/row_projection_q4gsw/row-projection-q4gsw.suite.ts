@@ -7,9 +7,10 @@ import { defaultRoute } from "../shared/tunable.ts";
 import type { Tunable } from "../shared/tunable.ts";
 import { defineSuite, runnableWithBinding } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
+import { joinedMatrices } from "./row-projection-q4gsw.cases.ts";
 import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
 import { normLinearTunable, qkvTunable, swigluTunable } from "./row-projection-q4gsw.ts";
-import type { RowProjectionShape } from "./row-projection-q4gsw.ts";
+import type { RowProjectionShape } from "./row-input.ts";
 
 /** How a case differs from a plain one: groups of 32, f16 scales, x normalised. */
 interface Options {
@@ -18,6 +19,8 @@ interface Options {
   readonly norm?: false;
   readonly limits?: Partial<DeviceLimits>;
   readonly heavy?: string;
+  /** Whether q, k and v lie one after another: as they do, unless said otherwise. */
+  readonly joined?: false;
   /** A group of x is zeros; another is a thousand times the rest. */
   readonly uneven?: true;
   /** Whatever a device may choose by measuring is checked. */
@@ -70,6 +73,7 @@ function projectionCase(
       scaleType,
       norm === false && "no norm",
       uneven && "uneven",
+      options.joined === false && "apart",
       limits !== undefined && JSON.stringify(limits),
     ]
       .filter(Boolean)
@@ -79,10 +83,10 @@ function projectionCase(
       ? {}
       : { candidates: (capabilities) => tunable(shape, restrict(capabilities)).candidates }),
     expectRoute(capabilities) {
-      const { software, subgroups, integerDot, limits: has } = restrict(capabilities);
+      const { software, subgroups, integerDot } = restrict(capabilities);
       const inBlocks = K % 32 === 0 && groupSize % 32 === 0;
-      const buffers = kind !== "qkv" || has.maxStorageBuffersPerShaderStage >= 10;
-      if (software || subgroups === undefined || !inBlocks || !buffers) return `${kind}_separate`;
+      const apart = options.joined === false;
+      if (software || subgroups === undefined || !inBlocks || apart) return `${kind}_separate`;
       return `${kind}_${integerDot ? "limbs" : "f32"}`;
     },
     live: {},
@@ -90,7 +94,9 @@ function projectionCase(
       const made = inputs(K, options);
       const operands: Record<string, Operand> = { x: made.x };
       if (made.norm !== undefined) operands["norm"] = made.norm.weight;
-      for (const [name, { matrix, scales }] of makeMatrices()) {
+      const all = makeMatrices();
+      if (kind === "qkv") Object.assign(operands, joinedMatrices(all.map(([, each]) => each)));
+      for (const [name, { matrix, scales }] of all) {
         operands[name] = matrix.weight;
         operands[name === "weight" ? "scales" : `${name}_scales`] = scales;
         const out = kind === "qkv" ? `${name}_out` : "out";
@@ -133,7 +139,7 @@ function swiglu(K: number, N: number, options: Options = {}) {
 function qkv(K: number, rows: readonly [number, number, number], options: Options = {}) {
   const [q, k, v] = rows;
   return projectionCase("qkv", K, { q, k, v }, options, (shape, capabilities) =>
-    qkvTunable({ ...shape, rows }, capabilities),
+    qkvTunable({ ...shape, rows, joined: options.joined ?? true }, capabilities),
   );
 }
 
@@ -161,7 +167,7 @@ export const rowProjectionQ4gswSuite = defineSuite("row_projection_q4gsw", [
   qkv(64, [64, 32, 32]),
   qkv(288, [67, 5, 3]),
   qkv(96, [33, 9, 10], { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
-  qkv(64, [16, 8, 8], { limits: { maxStorageBuffersPerShaderStage: 8 } }),
+  qkv(64, [16, 8, 8], { joined: false }),
   qkv(8192, [5, 3, 2], { groupSize: 256, scaleType: "f32", norm: false }),
   // every layout that a device may choose
   linear(8192, 9, { candidates: true }),

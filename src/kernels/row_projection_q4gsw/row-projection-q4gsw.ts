@@ -3,42 +3,30 @@
  * activation after them: what a decoded token spends its time on. On a GPU each is one or two
  * dispatches; elsewhere it is the operators it stands for, one after another.
  */
+import { UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import { clampWorkgroupCount, divideCeil } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
 import type { StatedWork } from "../../gpu/work.ts";
-import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
-import { rmsNorm } from "../rms_norm/rms-norm.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
 import { defaultRoute, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { siluMul } from "../silu_mul/silu-mul.ts";
-import inputF32 from "./input-f32.wgsl";
-import inputLimbs from "./input-limbs.wgsl";
 import linearSource from "./linear.wgsl";
 import projectSource from "./project.wgsl";
+import q4Steps from "./q4-steps.wgsl";
+import qkvCacheF16 from "./qkv-cache-f16.wgsl";
+import qkvCacheF32 from "./qkv-cache-f32.wgsl";
+import qkvMatrixSource from "./qkv-matrix.wgsl";
+import qkvRotarySource from "./qkv-rotary.wgsl";
 import qkvSource from "./qkv.wgsl";
+import { isFused, limbInput, plainInput, renamed, stepConstants } from "./row-input.ts";
+import type { NothingLive, RowProjectionShape } from "./row-input.ts";
 import swigluSource from "./swiglu.wgsl";
-import writeLimbsSource from "./write-limbs.wgsl";
-
-/** What all projections of a row have in common. */
-export interface RowProjectionShape {
-  readonly K: number;
-  /** Weights a scale, along K, in every matrix; divides K. */
-  readonly groupSize: number;
-  readonly scaleType: "f16" | "f32";
-  /** x goes through rms_norm first, with the operand `norm` f32 [K]. */
-  readonly norm?: { readonly epsilon: number };
-}
-
-/** Nothing changes from run to run. */
-type Live = object;
-
-/** Lanes a workgroup that writes limbs, a group of 32 values each. */
-const LIMB_LANES = 32;
 
 /** The longest K for which 32 lanes a workgroup were best; a longer one gives each too much to do. */
 const SHORT_K = 4096;
@@ -59,107 +47,24 @@ type Variant = {
   readonly outputs: number;
 };
 
-/** Storage buffers that q, k and v in one dispatch take. */
-const QKV_BUFFERS = 10;
-
-/** Whether the kernels of this folder run here: they add up within subgroups, blocks of 32 weights. */
-function isFused({ K, groupSize }: RowProjectionShape, capabilities: Capabilities): boolean {
-  const inBlocks = K % 32 === 0 && groupSize % 32 === 0;
-  return inBlocks && !capabilities.software && capabilities.subgroups !== undefined;
-}
-
-/** Dispatches of a route of one row, with its operands renamed. */
-function renamed<T>(
-  route: Route<T>,
-  live: T,
-  names: Readonly<Record<string, string>>,
-): DispatchTemplate<Live>[] {
-  return route.dispatches.map(({ kernel, bind, params, grid, work }) => ({
-    kernel,
-    bind: Object.fromEntries(
-      Object.entries(bind).map(([binding, operand]) => [binding, names[operand] ?? operand]),
-    ),
-    params: () => params(live),
-    grid: () => grid(live),
-    work: () => renamedWork(work?.(live) ?? {}, names),
-  }));
-}
-
-function renamedWork(
-  { bytes = {}, ...work }: StatedWork,
-  names: Readonly<Record<string, string>>,
-): StatedWork {
-  const renamed = Object.entries(bytes).map(([name, count]) => [names[name] ?? name, count]);
-  return { ...work, bytes: Object.fromEntries(renamed) as Record<string, number> };
-}
-
-/** How the kernels see x: which operand or scratch buffer it is, and what fills that. */
-interface Input {
-  readonly name: string;
-  readonly source: string;
-  readonly operand: string;
-  readonly scratch: Readonly<Record<string, number>>;
-  /** Whether the projection has to finish the norm. */
-  readonly lacksFactor: boolean;
-  readonly dispatches: readonly DispatchTemplate<Live>[];
-}
-
-/** x as it is, or normalised by the operator for that. */
-function plainInput({ K, norm }: RowProjectionShape, capabilities: Capabilities): Input {
-  const input = { name: "f32", source: inputF32, lacksFactor: false };
-  if (norm === undefined) return { ...input, operand: "x", scratch: {}, dispatches: [] };
-  const route = rmsNorm({ width: K, epsilon: norm.epsilon }, capabilities);
-  return {
-    ...input,
-    operand: "normed",
-    scratch: { normed: 4 * K },
-    dispatches: renamed(route, { rows: 1 }, { weight: "norm", out: "normed" }),
-  };
-}
-
-/** x as two int8 limbs; with a norm but for its factor, which the projection multiplies with. */
-function limbInput({ K, norm }: RowProjectionShape, capabilities: Capabilities): Input {
-  const kernel = defineKernel({
-    label: norm === undefined ? "write_limbs" : "rms_norm_limbs",
-    parts: [writeLimbsSource],
-    constants: { NORM: norm !== undefined },
-    overrides: { WORKGROUP_SIZE: LIMB_LANES },
-  });
-  const groups = K / LIMB_GROUP_SIZE;
-  const workgroups = clampWorkgroupCount(divideCeil(groups, LIMB_LANES), capabilities);
-  return {
-    name: "limbs",
-    source: inputLimbs,
-    operand: "limbs",
-    scratch: { limbs: groups * LIMB_GROUP_BYTES },
-    lacksFactor: norm !== undefined,
-    dispatches: [
-      {
-        kernel,
-        bind: { limbs: "limbs", x: "x", weight: norm === undefined ? "x" : "norm" },
-        params: () => ({ width: K }),
-        grid: () => [workgroups, 1, 1],
-      },
-    ],
-  };
-}
-
 interface Projection {
   readonly name: string;
   readonly parts: readonly string[];
   /** Rows of each part of the result, which no item crosses. */
   readonly rows: readonly number[];
-  /** Outputs an item where nothing was measured. */
+  /** Outputs an item where nothing was measured, and whether it may be another number. */
   readonly outputs: number;
+  readonly fixedOutputs?: true;
   readonly bind: Readonly<Record<string, string>>;
+  readonly constants?: KernelConstants;
   readonly params: Readonly<Record<string, number>>;
   readonly work: StatedWork;
 }
 
 /** The layouts that a device can run, the one for unmeasured devices first. */
 function variants(
-  { K }: RowProjectionShape,
-  { outputs }: Projection,
+  { K, input }: RowProjectionShape,
+  { outputs, fixedOutputs }: Projection,
   { integerDot, subgroups, limits }: Capabilities,
 ): readonly [Variant, ...Variant[]] {
   const atLeast = subgroups?.minSize ?? 0;
@@ -170,11 +75,11 @@ function variants(
   return variantsOf<Variant>(
     { input: integerDot ? "limbs" : "f32", lanes, outputs },
     {
-      input: integerDot ? ["limbs", "f32"] : ["f32"],
+      input: !integerDot ? ["f32"] : input === "limbs" ? ["limbs"] : ["limbs", "f32"],
       lanes: LANES.filter(
         (count) => count >= atLeast && count <= atMost && count <= Math.max(blocks, lanes),
       ),
-      outputs: OUTPUTS,
+      outputs: fixedOutputs ? [outputs] : OUTPUTS,
     },
   );
 }
@@ -185,20 +90,20 @@ function fused(
   projection: Projection,
   variant: Variant,
   capabilities: Capabilities,
-): Route<Live> {
-  const { K, groupSize, scaleType, norm } = shape;
+): Route<NothingLive> {
+  const { K, norm } = shape;
   const { lanes, outputs } = variant;
   const input =
     variant.input === "limbs" ? limbInput(shape, capabilities) : plainInput(shape, capabilities);
   const items = projection.rows.reduce((sum, rows) => sum + divideCeil(rows, outputs), 0);
   const kernel: Kernel = defineKernel({
     label: `${projection.name}_q4gsw_${input.name}`,
-    parts: [input.source, ...projection.parts, projectSource],
+    parts: [q4Steps, ...input.parts, ...projection.parts, projectSource],
     constants: {
       OUTPUTS: outputs,
-      BLOCKS_PER_GROUP: groupSize / 32,
-      SCALES_F16: scaleType === "f16",
+      ...stepConstants(shape, false),
       NORM: input.lacksFactor,
+      ...projection.constants,
     },
     overrides: { WORKGROUP_SIZE: lanes },
   });
@@ -222,13 +127,13 @@ function fused(
 function tunable(
   shape: RowProjectionShape,
   projection: Projection,
-  separate: () => Route<Live>,
+  separate: () => Route<NothingLive>,
   capabilities: Capabilities,
   fits = true,
-): Tunable<Live> {
+): Tunable<NothingLive> {
   const { K, groupSize, scaleType, norm } = shape;
-  const apart: Candidate<Live> = { name: "separate", route: separate };
-  const candidate = (variant: Variant): Candidate<Live> => ({
+  const apart: Candidate<NothingLive> = { name: "separate", route: separate };
+  const candidate = (variant: Variant): Candidate<NothingLive> => ({
     name: variantName(variant),
     route: () => fused(shape, projection, variant, capabilities),
   });
@@ -237,8 +142,11 @@ function tunable(
   const [first, ...others] = together;
   const N = projection.rows.join("+");
   return {
-    key: `${projection.name}_row_q4gsw N=${N} K=${K} g${groupSize} ${scaleType}${norm ? " norm" : ""}`,
-    candidates: first === undefined ? [apart] : [candidate(first), ...others.map(candidate), apart],
+    key: `${projection.name}_row_q4gsw N=${N} K=${K} g${groupSize} ${scaleType}${norm ? " norm" : ""}${shape.input === "limbs" ? " limbs" : ""}`,
+    candidates:
+      first === undefined
+        ? [apart]
+        : [candidate(first), ...others.map(candidate), ...(shape.input === "limbs" ? [] : [apart])],
     trials: [{ live: {} }],
     tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
     magnitudes: Object.fromEntries(
@@ -249,6 +157,17 @@ function tunable(
   };
 }
 
+/** The input of operators that run one after another: never limbs. */
+function separateInput(shape: RowProjectionShape, capabilities: Capabilities) {
+  if (shape.input === "limbs") {
+    throw new UnsupportedError(
+      `row_projection_q4gsw: a row of limbs for K ${shape.K}, groups of ${shape.groupSize}; ` +
+        `supported: multiples of 32, on devices with subgroups and integer dot products`,
+    );
+  }
+  return plainInput(shape, capabilities);
+}
+
 /** One matrix through the operator for that. */
 function separateLinear(
   { K, groupSize, scaleType }: RowProjectionShape,
@@ -256,7 +175,7 @@ function separateLinear(
   names: Readonly<Record<string, string>>,
   capabilities: Capabilities,
   outOffset = 0,
-): DispatchTemplate<Live>[] {
+): DispatchTemplate<NothingLive>[] {
   const shape = { N, K, groupSize, scaleType, hasBias: false, rows: "one", outOffset } as const;
   return renamed(linearQ4gsw(shape, capabilities), { M: 1 }, names);
 }
@@ -272,7 +191,10 @@ export interface NormLinearShape extends RowProjectionShape {
  * out = weight · rms_norm(x). Operands x f32 [K], norm f32 [K] (if the shape has one), weight [N, K / 8]
  * words and scales [N, K / groupSize] as `linear_q4gsw` has them, out f32 of outOffset + N elements.
  */
-export function normLinearQ4gsw(shape: NormLinearShape, capabilities: Capabilities): Route<Live> {
+export function normLinearQ4gsw(
+  shape: NormLinearShape,
+  capabilities: Capabilities,
+): Route<NothingLive> {
   return defaultRoute(normLinearTunable(shape, capabilities));
 }
 
@@ -280,7 +202,7 @@ export function normLinearQ4gsw(shape: NormLinearShape, capabilities: Capabiliti
 export function normLinearTunable(
   shape: NormLinearShape,
   capabilities: Capabilities,
-): Tunable<Live> {
+): Tunable<NothingLive> {
   const { N, K, outOffset = 0 } = shape;
   const projection = {
     name: "linear",
@@ -295,9 +217,12 @@ export function normLinearTunable(
   return tunable(shape, projection, separate, capabilities);
 }
 
-function separateNormLinear(shape: NormLinearShape, capabilities: Capabilities): Route<Live> {
+function separateNormLinear(
+  shape: NormLinearShape,
+  capabilities: Capabilities,
+): Route<NothingLive> {
   const { N, outOffset = 0 } = shape;
-  const input = plainInput(shape, capabilities);
+  const input = separateInput(shape, capabilities);
   return {
     name: "linear_separate",
     scratch: input.scratch,
@@ -318,12 +243,15 @@ export interface SwigluShape extends RowProjectionShape {
  * that. Operands x f32 [K], norm f32 [K], gate and up [N, K / 8] words, gate_scales and up_scales, out
  * f32 [N].
  */
-export function swigluQ4gsw(shape: SwigluShape, capabilities: Capabilities): Route<Live> {
+export function swigluQ4gsw(shape: SwigluShape, capabilities: Capabilities): Route<NothingLive> {
   return defaultRoute(swigluTunable(shape, capabilities));
 }
 
 /** The routes that `swigluQ4gsw` has for a shape on a device. */
-export function swigluTunable(shape: SwigluShape, capabilities: Capabilities): Tunable<Live> {
+export function swigluTunable(
+  shape: SwigluShape,
+  capabilities: Capabilities,
+): Tunable<NothingLive> {
   const { N, K } = shape;
   const operands = ["out", "gate", "gate_scales", "up", "up_scales"];
   const projection = {
@@ -338,9 +266,9 @@ export function swigluTunable(shape: SwigluShape, capabilities: Capabilities): T
   return tunable(shape, projection, () => separateSwiglu(shape, capabilities), capabilities);
 }
 
-function separateSwiglu(shape: SwigluShape, capabilities: Capabilities): Route<Live> {
+function separateSwiglu(shape: SwigluShape, capabilities: Capabilities): Route<NothingLive> {
   const { N } = shape;
-  const input = plainInput(shape, capabilities);
+  const input = separateInput(shape, capabilities);
   const part = (matrix: "gate" | "up") =>
     separateLinear(
       shape,
@@ -363,36 +291,38 @@ function separateSwiglu(shape: SwigluShape, capabilities: Capabilities): Route<L
 /** `qkv_q4gsw`: rows of the three matrices. */
 export interface QkvShape extends RowProjectionShape {
   readonly rows: readonly [q: number, k: number, v: number];
+  /** The matrices lie one after another: operands weight and scales are all their rows. */
+  readonly joined: boolean;
 }
 
 /**
  * Three projections of one row, normalised first if the shape has that. Operands x f32 [K], norm f32
- * [K], for each of q, k and v: itself [rows, K / 8] words, q_scales, q_out f32 [rows].
+ * [K], weight and scales with `joined`, and for each of q, k and v: itself [rows, K / 8] words,
+ * q_scales, q_out f32 [rows].
  */
-export function qkvQ4gsw(shape: QkvShape, capabilities: Capabilities): Route<Live> {
+export function qkvQ4gsw(shape: QkvShape, capabilities: Capabilities): Route<NothingLive> {
   return defaultRoute(qkvTunable(shape, capabilities));
 }
 
 /** The routes that `qkvQ4gsw` has for a shape on a device. */
-export function qkvTunable(shape: QkvShape, capabilities: Capabilities): Tunable<Live> {
-  const [qRows, kRows, vRows] = shape.rows;
-  const operands = ["q", "k", "v"].flatMap((name) => [name, `${name}_scales`, `${name}_out`]);
+export function qkvTunable(shape: QkvShape, capabilities: Capabilities): Tunable<NothingLive> {
+  const [q_rows, k_rows, v_rows] = shape.rows;
+  const operands = ["weight", "scales", "q_out", "k_out", "v_out"];
   const projection = {
     name: "qkv",
-    parts: [qkvSource],
+    parts: [qkvMatrixSource, qkvSource],
     rows: shape.rows,
     outputs: 4,
     bind: Object.fromEntries(operands.map((name) => [name, name])),
-    params: { q_rows: qRows, k_rows: kRows, v_rows: vRows },
-    work: productWork(1, qRows + kRows + vRows, shape.K),
+    params: { q_rows, k_rows, v_rows },
+    work: productWork(1, q_rows + k_rows + v_rows, shape.K),
   };
   const separate = () => separateQkv(shape, capabilities);
-  const enoughBuffers = capabilities.limits.maxStorageBuffersPerShaderStage >= QKV_BUFFERS;
-  return tunable(shape, projection, separate, capabilities, enoughBuffers);
+  return tunable(shape, projection, separate, capabilities, shape.joined);
 }
 
-function separateQkv(shape: QkvShape, capabilities: Capabilities): Route<Live> {
-  const input = plainInput(shape, capabilities);
+function separateQkv(shape: QkvShape, capabilities: Capabilities): Route<NothingLive> {
+  const input = separateInput(shape, capabilities);
   const parts = (["q", "k", "v"] as const).flatMap((name, index) =>
     separateLinear(
       shape,
@@ -406,4 +336,95 @@ function separateQkv(shape: QkvShape, capabilities: Capabilities): Route<Live> {
     scratch: input.scratch,
     dispatches: [...input.dispatches, ...parts],
   };
+}
+
+/** `qkv_rotary_q4gsw`: three projections of one row, as far as attention's caches. */
+export interface QkvRotaryShape extends RowProjectionShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Values a head, D: a multiple of 4. */
+  readonly headSize: number;
+  /** Of a head's values, from the first; even. All of them with the layout "half". */
+  readonly rotarySize: number;
+  readonly layout: "interleaved" | "half";
+  /** Row length of the tables, as in `apply_rotary_emb`. */
+  readonly tableWidth: number;
+  readonly cacheLength: number;
+  readonly cacheType: "f16" | "f32";
+}
+
+/** Whether {@link qkvRotaryTunable} serves the shape on this device. */
+export function fusesQkvRotary(
+  shape: Pick<QkvRotaryShape, "K" | "groupSize" | "headSize" | "rotarySize" | "layout">,
+  capabilities: Capabilities,
+): boolean {
+  const { headSize, rotarySize, layout } = shape;
+  const turns = layout === "interleaved" || rotarySize === headSize;
+  return turns && headSize % 4 === 0 && isFused(shape, capabilities);
+}
+
+/**
+ * The routes for q, k and v of one row: q and k rotated at input_pos (`apply_rotary_emb`), k and v
+ * stored in row input_pos of the caches (`update_cache`). Operands x f32 [K] or limbs, norm f32 [K],
+ * weight and scales of all rows (q's heads, then k's, then v's), cos and sin f32 [positions,
+ * tableWidth], input_pos i32 [1], q_out f32 [heads, D], k_cache and v_cache [cacheLength, kvHeads, D].
+ * Throws `UnsupportedError` unless {@link fusesQkvRotary}.
+ */
+export function qkvRotaryTunable(
+  shape: QkvRotaryShape,
+  capabilities: Capabilities,
+): Tunable<NothingLive> {
+  const { K, heads, kvHeads, headSize, rotarySize, layout, tableWidth, cacheLength } = shape;
+  const unsupported = () => {
+    throw new UnsupportedError(
+      `qkv_rotary_q4gsw: K ${K}, groups of ${shape.groupSize}, head size ${headSize} ` +
+        `(${layout}, ${rotarySize} rotated); supported: K and groups in multiples of 32, head ` +
+        `sizes in multiples of 4, halves of whole heads, devices with subgroups`,
+    );
+  };
+  if (!fusesQkvRotary(shape, capabilities)) unsupported();
+  const [q_rows, kv_rows] = [heads * headSize, kvHeads * headSize];
+  const halves = layout === "half";
+  const cacheRow = (shape.cacheType === "f16" ? 2 : 4) * kv_rows;
+  const projection: Projection = {
+    name: "qkv_rotary",
+    parts: [
+      shape.cacheType === "f16" ? qkvCacheF16 : qkvCacheF32,
+      qkvMatrixSource,
+      qkvRotarySource,
+    ],
+    rows: [q_rows, kv_rows, kv_rows],
+    outputs: 4,
+    fixedOutputs: true,
+    constants: {
+      HALVES: halves,
+      PARTNER_COLUMN: halves && tableWidth >= rotarySize ? rotarySize / 2 : 0,
+    },
+    bind: {
+      weight: "weight",
+      scales: "scales",
+      q_out: "q_out",
+      k_cache: "k_cache",
+      v_cache: "v_cache",
+      cos_table: "cos",
+      sin_table: "sin",
+      input_pos: "input_pos",
+    },
+    params: {
+      q_rows,
+      k_rows: kv_rows,
+      v_rows: kv_rows,
+      head_size: headSize,
+      rotary_pairs: rotarySize / 2,
+      table_width: tableWidth,
+      cache_length: cacheLength,
+    },
+    work: {
+      ...productWork(1, q_rows + 2 * kv_rows, K),
+      bytes: { k_cache: cacheRow, v_cache: cacheRow, cos: 4 * tableWidth, sin: 4 * tableWidth },
+    },
+  };
+  const made = tunable(shape, projection, unsupported, capabilities);
+  const [first, ...others] = made.candidates;
+  return { ...made, candidates: [first, ...others.filter(({ name }) => name !== "separate")] };
 }

@@ -18,8 +18,9 @@ struct Params {
 @group(0) @binding(6) var<storage, read> up_scales: array<u32>; // [N, K / group]
 
 struct Weights {
-  words: array<vec4<u32>, SUMS>,
-  scales: array<f32, SUMS>,
+  first: array<vec4<u32>, SUMS>, // of each row, the step's first block
+  second: array<vec4<u32>, SUMS>,
+  scales: array<vec2<f32>, SUMS>,
 }
 
 fn item_count() -> u32 {
@@ -27,21 +28,39 @@ fn item_count() -> u32 {
 }
 
 fn read_weights(item: u32, block: u32) -> Weights {
-  let blocks = params.K / 32u;
   var read: Weights;
   for (var r = 0u; r < OUTPUTS; r++) {
     // Past the last output the last one is computed again and not written.
     let n = min(item * OUTPUTS + r, params.N - 1u);
-    let scale = n * (blocks / BLOCKS_PER_GROUP) + block / BLOCKS_PER_GROUP;
-    read.words[r] = gate[n * blocks + block];
-    read.scales[r] = decode_scale(gate_scales[scale_word(scale)], scale);
-    read.words[OUTPUTS + r] = up[n * blocks + block];
-    read.scales[OUTPUTS + r] = decode_scale(up_scales[scale_word(scale)], scale);
+    let at = n * block_count() + block;
+    let scale = scale_index(n, block);
+    let word = scale_word(scale);
+    let next = next_scale_word(scale);
+    read.first[r] = gate[at];
+    read.scales[r] = decode_scales(gate_scales[word], gate_scales[next], scale);
+    read.first[OUTPUTS + r] = up[at];
+    if (STEP == 2u) {
+      read.second[r] = gate[at + 1u];
+      read.second[OUTPUTS + r] = up[at + 1u];
+    }
+    read.scales[OUTPUTS + r] = decode_scales(up_scales[word], up_scales[next], scale);
   }
   return read;
 }
 
-fn write_output(item: u32, r: u32, subgroups: u32) {
+// Nothing is needed beside the sums.
+alias Early = u32;
+alias Before = u32;
+
+fn read_early(item: u32) -> Early {
+  return item;
+}
+
+fn read_before(early: Early, item: u32) -> Before {
+  return early;
+}
+
+fn write_output(before: Before, item: u32, r: u32, subgroups: u32) {
   let n = item * OUTPUTS + r;
   if (n < params.N) {
     let gated = total(r, subgroups);

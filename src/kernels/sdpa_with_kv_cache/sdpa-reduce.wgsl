@@ -15,7 +15,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>; // [Hq, D / 4]
 @group(0) @binding(1) var<storage, read> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
-@group(0) @binding(2) var<storage, read> partial_stats: array<vec2<f32>>; // [Hq, splits]
+@group(0) @binding(2) var<storage, read> partial_stats: array<vec2<f32>>; // [splits, Hq]
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> stats: array<vec2<f32>, MAX_SPLITS>;
@@ -33,7 +33,7 @@ fn main(
   }
   let splits = min(params.splits, MAX_SPLITS);
   for (var split = lane; split < splits; split += WORKGROUP_SIZE) {
-    stats[split] = partial_stats[head * params.splits + split];
+    stats[split] = partial_stats[split * params.heads + head];
   }
   workgroupBarrier();
   var maximum = MASKED;

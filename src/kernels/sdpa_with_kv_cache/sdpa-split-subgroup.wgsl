@@ -1,4 +1,4 @@
-// sdpa-split.wgsl with teams that exchange registers. TEAM is at most the smallest subgroup size
+// sdpa-split.wgsl with teams that exchange registers. UNIT is at most the smallest subgroup size
 // and the workgroup is made of whole subgroups.
 enable subgroups;
 requires subgroup_id;
@@ -10,6 +10,20 @@ fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
   for (var mask = 1u; mask < TEAM; mask *= 2u) {
     for (var i = 0u; i < SCORES; i++) {
       (*values)[i] += subgroupShuffleXor((*values)[i], mask);
+    }
+  }
+}
+
+// Joins the teams of a unit: afterwards each has the same.
+fn join_unit(state: ptr<function, Running>) {
+  for (var mask = TEAM; mask < UNIT; mask *= 2u) {
+    for (var h = 0u; h < HEADS; h++) {
+      let other = subgroupShuffleXor((*state).maximum[h], mask);
+      rescale_head(state, h, max((*state).maximum[h], other));
+      (*state).sum[h] += subgroupShuffleXor((*state).sum[h], mask);
+      for (var j = 0u; j < QUADS; j++) {
+        (*state).out[h * QUADS + j] += subgroupShuffleXor((*state).out[h * QUADS + j], mask);
+      }
     }
   }
 }

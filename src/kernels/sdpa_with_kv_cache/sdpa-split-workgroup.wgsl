@@ -26,6 +26,9 @@ fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
   }
 }
 
+// UNIT is TEAM: nothing is left to join.
+fn join_unit(state: ptr<function, Running>) {}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3<u32>,

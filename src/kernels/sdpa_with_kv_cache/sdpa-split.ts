@@ -1,7 +1,7 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import { divideCeil, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
-import type { Kernel, Route } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
 import { variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { cacheQuadSource } from "./cache-quad.ts";
@@ -12,34 +12,46 @@ import splitSource from "./sdpa-split.wgsl";
 import { attentionWork } from "./sdpa-shape.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
 
-/** How the first step is laid out. */
+/** How the workgroups of the first step are laid out. */
 type SplitVariant = {
+  /** Lanes a workgroup. */
+  readonly lanes: number;
   /** Lanes that share a position, a power of two. */
   readonly team: number;
   /** Positions a team takes at a time. */
   readonly depth: number;
-  /** Fewest positions worth a workgroup of their own. */
-  readonly positions: number;
 };
 
-/** Where nothing was measured. */
-const POSITIONS_PER_SPLIT = 32;
+/** Fewest positions worth a workgroup of their own. */
+const POSITIONS_PER_SPLIT = 64;
 /** Workgroups that fill a large GPU; more splits only make the second step longer. */
-const ENOUGH_WORKGROUPS = 512;
+const ENOUGH_WORKGROUPS = 256;
 /** As `sdpa-reduce.wgsl` says. */
 const MAX_SPLITS = 64;
-/** Lanes that share a position: 16 read 256 bytes of an f32 cache at once. */
-const MAX_TEAM = 16;
+
+/** Where nothing was measured; on a CPU lanes take turns, and each barrier costs. */
+const PREFERRED_LANES = 128;
+const SOFTWARE_LANES = 64;
+/** 8 lanes read 128 bytes of an f16 cache at once. */
+const PREFERRED_TEAM = 8;
+/**
+ * Four are a little faster where one kernel runs again and again; between other kernels the longer code
+ * has to be loaded each time, which costs more.
+ */
+const PREFERRED_DEPTH = 2;
 /** Quads of query, and as many of output, that a lane can hold in registers. */
 const MAX_ITEMS = 16;
 const MAX_HEADS = 8;
+/** Scores, and quads of keys and of values, of the positions a lane takes at a time. */
 const MAX_SCORES = 16;
-const MAX_DEPTH = 2;
+const MAX_LOADS = 16;
+/** Bytes of workgroup memory to join units in. */
+const JOIN_BYTES = 8192;
 
 /** What a device is asked to choose from, if it is asked. */
+const LANES = [64, 128, 256];
 const TEAMS = [4, 8, 16];
 const DEPTHS = [1, 2, 4];
-const POSITIONS = [16, 32, 64, 128];
 
 /** The largest divisor of `n` that is at most `limit`, which is at least 1. */
 function largestDivisor(n: number, limit: number): number {
@@ -48,12 +60,14 @@ function largestDivisor(n: number, limit: number): number {
   return divisor;
 }
 
-/** Lanes of a workgroup made of whole subgroups, or undefined where that is not possible. */
-function subgroupWorkgroupSize({ subgroups, limits }: Capabilities): number | undefined {
-  if (subgroups === undefined) return undefined;
-  const size = Math.max(64, subgroups.maxSize);
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, 128);
-  return size <= most ? size : undefined;
+/** Lanes of workgroups made of whole subgroups, the preferred first; none where that is impossible. */
+function subgroupLanes({ subgroups, limits, software }: Capabilities): number[] {
+  if (subgroups === undefined) return [];
+  const wanted = software ? SOFTWARE_LANES : PREFERRED_LANES;
+  const preferred = Math.max(wanted, subgroups.maxSize);
+  return [preferred, ...LANES.filter((lanes) => lanes !== preferred)].filter(
+    (lanes) => lanes >= subgroups.maxSize && lanes <= limits.maxComputeInvocationsPerWorkgroup,
+  );
 }
 
 /** Query heads a lane can hold at a time. */
@@ -62,129 +76,204 @@ function headsAtATime({ heads, kvHeads, headSize }: SdpaShape, team: number): nu
   return largestDivisor(heads / kvHeads, Math.min(MAX_HEADS, MAX_ITEMS / quads));
 }
 
+/** Positions a lane can take at a time. */
+function deepest(shape: SdpaShape, team: number): number {
+  const quads = divideCeil(shape.headSize / 4, team);
+  const most = Math.min(MAX_SCORES / headsAtATime(shape, team), MAX_LOADS / quads);
+  return Math.max(1, Math.floor(most));
+}
+
 /** The layouts a device can run, the one for unmeasured devices first. */
 function splitVariants(
   shape: SdpaShape,
   capabilities: Capabilities,
 ): readonly [SplitVariant, ...SplitVariant[]] {
-  const bySubgroups = subgroupWorkgroupSize(capabilities) !== undefined;
-  const minSubgroup = capabilities.subgroups?.minSize ?? 1;
-  const team = bySubgroups ? Math.min(MAX_TEAM, minSubgroup) : MAX_TEAM;
-  const deepest = (size: number) => Math.floor(MAX_SCORES / headsAtATime(shape, size));
+  const [preferredLanes = SOFTWARE_LANES, ...otherLanes] = subgroupLanes(capabilities);
+  const usesSubgroups = subgroupLanes(capabilities).length > 0;
+  const largestTeam = usesSubgroups ? (capabilities.subgroups?.minSize ?? 1) : Infinity;
+  const team = Math.min(PREFERRED_TEAM, largestTeam);
   const preferred: SplitVariant = {
+    lanes: preferredLanes,
     team,
-    depth: Math.min(MAX_DEPTH, deepest(team)),
-    positions: POSITIONS_PER_SPLIT,
+    depth: Math.min(PREFERRED_DEPTH, deepest(shape, team)),
   };
   const [first, ...others] = variantsOf<SplitVariant>(preferred, {
-    team: TEAMS.filter((size) => size <= team),
+    lanes: [preferredLanes, ...otherLanes],
+    team: TEAMS.filter((size) => size <= largestTeam),
     depth: DEPTHS,
-    positions: POSITIONS,
   });
-  return [first, ...others.filter(({ team: size, depth }) => depth <= deepest(size))];
+  return [first, ...others.filter((variant) => variant.depth <= deepest(shape, variant.team))];
 }
 
 function splitKernel(
   shape: SdpaShape,
-  { team, depth }: SplitVariant,
+  append: boolean,
+  { lanes, team, depth }: SplitVariant,
   capabilities: Capabilities,
 ): Kernel {
-  const subgroupSize = subgroupWorkgroupSize(capabilities);
+  const usesSubgroups = subgroupLanes(capabilities).length > 0;
+  const unit = usesSubgroups ? (capabilities.subgroups?.minSize ?? team) : team;
+  const quads = divideCeil(shape.headSize / 4, team);
+  const heads = headsAtATime(shape, team);
+  const unitBytes = (lanes / unit) * team * 16;
   return defineKernel({
-    label: subgroupSize === undefined ? "sdpa_split" : "sdpa_split_subgroup",
+    label: usesSubgroups ? "sdpa_split_subgroup" : "sdpa_split",
     parts: [
       cacheQuadSource(shape.cacheType),
-      subgroupSize === undefined ? splitWorkgroupSource : splitSubgroupSource,
+      usesSubgroups ? splitSubgroupSource : splitWorkgroupSource,
       splitSource,
     ],
     constants: {
-      HEADS: headsAtATime(shape, team),
+      HEADS: heads,
       TEAM: team,
-      QUADS: divideCeil(shape.headSize / 4, team),
+      UNIT: unit,
+      QUADS: quads,
       DEPTH: depth,
+      JOINED: Math.max(1, Math.min(heads * quads, Math.floor(JOIN_BYTES / unitBytes))),
+      APPEND: append,
     },
-    overrides: { WORKGROUP_SIZE: subgroupSize ?? 64 },
+    overrides: { WORKGROUP_SIZE: lanes },
   });
 }
 
-/** The routes for one query row. */
-export function splitCandidates(
+/** How the context of one query row is split over workgroups. */
+export interface SdpaSplits {
+  /** Splits at most: what `partial_out` and `partial_stats` have room for. */
+  readonly most: number;
+  /** Splits at a position, and the positions of each: follows what the CPU knows. */
+  readonly at: (position: number) => { readonly splits: number; readonly length: number };
+}
+
+/** The splits of a cache. */
+export function sdpaSplits({
+  kvHeads,
+  cacheLength,
+}: Pick<SdpaShape, "kvHeads" | "cacheLength">): SdpaSplits {
+  const most = Math.min(
+    MAX_SPLITS,
+    divideCeil(ENOUGH_WORKGROUPS, kvHeads),
+    divideCeil(cacheLength, POSITIONS_PER_SPLIT),
+  );
+  return {
+    most,
+    at: (position) => {
+      const length = POSITIONS_PER_SPLIT * divideCeil(position + 1, POSITIONS_PER_SPLIT * most);
+      return { length, splits: Math.max(1, divideCeil(position + 1, length)) };
+    },
+  };
+}
+
+/** Elements of `partial_out` and `partial_stats` for so many splits. */
+export const partialSizes = (
+  { heads, headSize }: Pick<SdpaShape, "heads" | "headSize">,
+  splits: number,
+) => ({ partial_out: heads * splits * headSize, partial_stats: 2 * heads * splits });
+
+/** The dispatch that fills `partial_out` and `partial_stats`; with `append` it stores k and v first. */
+function partials(
+  shape: SdpaShape,
+  append: boolean,
+  variant: SplitVariant,
+  capabilities: Capabilities,
+): DispatchTemplate<SdpaLive> {
+  const { heads, kvHeads, headSize, cacheLength, scale } = shape;
+  const splits = sdpaSplits(shape);
+  return {
+    kernel: splitKernel(shape, append, variant, capabilities),
+    bind: {
+      partial_out: "partial_out",
+      partial_stats: "partial_stats",
+      k_cache: "k_cache",
+      v_cache: "v_cache",
+      q: "q",
+      // Bound but not read where nothing is appended.
+      k: append ? "k" : "q",
+      v: append ? "v" : "q",
+      input_pos: "input_pos",
+    },
+    params: ({ position }) => ({
+      kv_heads: kvHeads,
+      group: heads / kvHeads,
+      head_quads: headSize / 4,
+      splits: splits.at(position).splits,
+      split_length: splits.at(position).length,
+      cache_length: cacheLength,
+      scale,
+    }),
+    grid: ({ position }) => foldWorkgroupCount(kvHeads * splits.at(position).splits, capabilities),
+    work: (live) => {
+      const { bytes, ...work } = attentionWork(shape, live);
+      return { ...work, bytes: { ...bytes, ...partialBytes(shape, live) } };
+    },
+  };
+}
+
+/** Bytes of the partial results at a position. */
+export function partialBytes(
+  shape: Pick<SdpaShape, "heads" | "kvHeads" | "headSize" | "cacheLength">,
+  { position }: Pick<SdpaLive, "position">,
+): Readonly<Record<"partial_out" | "partial_stats", number>> {
+  const sizes = partialSizes(shape, sdpaSplits(shape).at(position).splits);
+  return { partial_out: 4 * sizes.partial_out, partial_stats: 4 * sizes.partial_stats };
+}
+
+function candidates(
   shape: SdpaShape,
   capabilities: Capabilities,
+  build: (variant: SplitVariant) => Route<SdpaLive>,
 ): Tunable<SdpaLive>["candidates"] {
   const candidate = (variant: SplitVariant): Candidate<SdpaLive> => ({
     name: variantName(variant),
-    route: () => splitRoute(shape, variant, capabilities),
+    route: () => build(variant),
   });
   const [first, ...others] = splitVariants(shape, capabilities);
   return [candidate(first), ...others.map(candidate)];
 }
 
-/**
- * One query row: the context is split over workgroups, and a second dispatch joins the splits. How
- * many there are follows the position the CPU knows; they share whatever context the GPU finds.
- */
+/** The routes for the first step alone. */
+export function partialCandidates(
+  shape: SdpaShape,
+  append: boolean,
+  capabilities: Capabilities,
+): Tunable<SdpaLive>["candidates"] {
+  return candidates(shape, capabilities, (variant) => {
+    const dispatch = partials(shape, append, variant, capabilities);
+    return { name: `${dispatch.kernel.label}_partials`, scratch: {}, dispatches: [dispatch] };
+  });
+}
+
+/** The routes for one query row: first the splits, then a second dispatch that joins them. */
+export function splitCandidates(
+  shape: SdpaShape,
+  capabilities: Capabilities,
+): Tunable<SdpaLive>["candidates"] {
+  return candidates(shape, capabilities, (variant) => splitRoute(shape, variant, capabilities));
+}
+
 function splitRoute(
   shape: SdpaShape,
   variant: SplitVariant,
   capabilities: Capabilities,
 ): Route<SdpaLive> {
-  const { heads, kvHeads, headSize, cacheLength, scale } = shape;
-  const { positions } = variant;
-  const kernel = splitKernel(shape, variant, capabilities);
-  const maxSplits = Math.min(
-    MAX_SPLITS,
-    divideCeil(ENOUGH_WORKGROUPS, kvHeads),
-    divideCeil(cacheLength, positions),
-  );
-  const splitsAt = (position: number) =>
-    Math.max(1, Math.min(maxSplits, divideCeil(position + 1, positions)));
-  const partialBytes = ({ position }: SdpaLive) => ({
-    partial_out: 4 * heads * splitsAt(position) * headSize,
-    partial_stats: 8 * heads * splitsAt(position),
-  });
+  const { heads, headSize } = shape;
+  const dispatch = partials(shape, true, variant, capabilities);
+  const splits = sdpaSplits(shape);
+  const sizes = partialSizes(shape, splits.most);
   return {
-    name: kernel.label,
-    scratch: {
-      partial_out: 4 * heads * maxSplits * headSize,
-      partial_stats: 8 * heads * maxSplits,
-    },
+    name: dispatch.kernel.label,
+    scratch: { partial_out: 4 * sizes.partial_out, partial_stats: 4 * sizes.partial_stats },
     dispatches: [
+      dispatch,
       {
-        kernel,
-        bind: {
-          partial_out: "partial_out",
-          partial_stats: "partial_stats",
-          k_cache: "k_cache",
-          v_cache: "v_cache",
-          q: "q",
-          k: "k",
-          v: "v",
-          input_pos: "input_pos",
-        },
-        params: ({ position }) => ({
-          kv_heads: kvHeads,
-          group: heads / kvHeads,
-          head_quads: headSize / 4,
-          splits: splitsAt(position),
-          cache_length: cacheLength,
-          scale,
-        }),
-        grid: ({ position }) => foldWorkgroupCount(kvHeads * splitsAt(position), capabilities),
-        work: (live) => {
-          const { bytes, ...work } = attentionWork(shape, live);
-          return { ...work, bytes: { ...bytes, ...partialBytes(live) } };
-        },
-      },
-      {
-        kernel: defineKernel({
-          label: "sdpa_reduce",
-          parts: [reduceSource],
-        }),
+        kernel: defineKernel({ label: "sdpa_reduce", parts: [reduceSource] }),
         bind: { out: "out", partial_out: "partial_out", partial_stats: "partial_stats" },
-        params: ({ position }) => ({ heads, head_quads: headSize / 4, splits: splitsAt(position) }),
+        params: ({ position }) => ({
+          heads,
+          head_quads: headSize / 4,
+          splits: splits.at(position).splits,
+        }),
         grid: () => foldWorkgroupCount(heads, capabilities),
-        work: (live) => ({ bytes: partialBytes(live) }),
+        work: (live) => ({ bytes: partialBytes(shape, live) }),
       },
     ],
   };

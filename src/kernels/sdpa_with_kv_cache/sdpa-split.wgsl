@@ -1,23 +1,28 @@
 // sdpa_with_kv_cache for one query row, first of two steps (flash decoding): one workgroup a key
-// head and split. A split is a run of ⌈context / splits⌉ cache positions; its workgroup serves all
+// head and split. A split is a run of split_length cache positions, the last one also what lies beyond
+// (the CPU's position may be old); its workgroup serves all
 // query heads of the group, HEADS at a time, so that keys and values are read once for them all.
-// The workgroup whose split holds the new position writes that row of the caches first.
+// With APPEND the workgroup whose split holds the new position writes that row of the caches first.
 //
 // TEAM lanes share a position: lane t of a team holds quads t, t + TEAM, … of the head. Every team
-// keeps its own running maximum and sum over the positions it meets; the teams are joined at the
-// end. Exponents are of two: scores carry a factor log2(e).
+// keeps its own running maximum and sum over the positions it meets; at the end the teams of a unit
+// are joined through registers, and the units through workgroup memory. Exponents are of two:
+// scores carry a factor log2(e).
 //
 // With shared/cache-quad-*.wgsl and sdpa-split-subgroup.wgsl or sdpa-split-workgroup.wgsl, which
-// supply team_sums and main.
+// supply team_sums, join_unit and main.
 
 const HEADS: u32 = 4u; // @param query heads at a time; divides the group
 const TEAM: u32 = 4u; // @param lanes a position: a power of two
+const UNIT: u32 = 4u; // @param lanes whose teams are joined through registers: a multiple of TEAM
 const QUADS: u32 = 4u; // @param quads of a head that a lane holds: ⌈D / 4 / TEAM⌉
 const DEPTH: u32 = 2u; // @param positions a team takes at a time
+const JOINED: u32 = 4u; // @param quads a lane hands over at a time when units are joined
+const APPEND: bool = true; // @param if false k and v are not read
 
 const ITEMS: u32 = HEADS * QUADS;
 const SCORES: u32 = HEADS * DEPTH;
-const JOINED: u32 = min(4u, ITEMS); // quads a lane hands over at a time when teams are joined
+const LOADS: u32 = DEPTH * QUADS;
 const MASKED: f32 = -1e30;
 const LOG2_E: f32 = 1.44269504088896;
 
@@ -26,13 +31,14 @@ struct Params {
   group: u32, // query heads a key head
   head_quads: u32, // D / 4
   splits: u32,
+  split_length: u32,
   cache_length: u32,
   scale: f32,
 }
 
 // Unnormalised output of each split, and its maximum and sum.
 @group(0) @binding(0) var<storage, read_write> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
-@group(0) @binding(1) var<storage, read_write> partial_stats: array<vec2<f32>>; // [Hq, splits]
+@group(0) @binding(1) var<storage, read_write> partial_stats: array<vec2<f32>>; // [splits, Hq]
 @group(0) @binding(2) var<storage, read_write> k_cache: array<CacheQuad>; // [cache_length, Hkv, D / 4]
 @group(0) @binding(3) var<storage, read_write> v_cache: array<CacheQuad>; // [cache_length, Hkv, D / 4]
 @group(0) @binding(4) var<storage, read> q: array<vec4<f32>>; // [Hq, D / 4]
@@ -42,10 +48,11 @@ struct Params {
 @group(0) @binding(8) var<uniform> params: Params;
 
 override TEAMS: u32 = WORKGROUP_SIZE / TEAM;
+override UNITS: u32 = WORKGROUP_SIZE / UNIT;
 
-// Maximum and sum of each team, by head.
-var<workgroup> team_stats: array<vec2<f32>, HEADS * WORKGROUP_SIZE / TEAM>;
-var<workgroup> joined: array<vec4<f32>, JOINED * WORKGROUP_SIZE>;
+// Maximum and sum of each unit, by head.
+var<workgroup> unit_stats: array<vec2<f32>, HEADS * WORKGROUP_SIZE / UNIT>;
+var<workgroup> joined: array<vec4<f32>, JOINED * TEAM * WORKGROUP_SIZE / UNIT>;
 
 // What a lane knows of its team's positions: the softmax so far, by head, and its quads of the
 // output, by head and quad.
@@ -64,7 +71,8 @@ fn append_row(kv_head: u32, position: u32, lane: u32) {
   }
 }
 
-// Attention of heads [first_head, first_head + HEADS) over positions [start, end), start < end.
+// Attention of heads [first_head, first_head + HEADS) over positions [start, end), if any. Nothing of the
+// first round depends on the end: its loads are under way while the position is still being read.
 fn attend(
   state: ptr<function, Running>,
   first_head: u32,
@@ -88,16 +96,24 @@ fn attend(
       query[h * QUADS + j] = factor * q[(first_head + h) * params.head_quads + quads[j]];
     }
   }
-  for (var base = start; base < end; base += TEAMS * DEPTH) {
-    var rows = array<u32, DEPTH>();
+  var base = start;
+  loop {
+    // All loads come before the first use: many in flight hide their latency.
+    var keys = array<CacheQuad, LOADS>();
+    var values = array<CacheQuad, LOADS>();
+    for (var n = 0u; n < DEPTH; n++) {
+      let position = min(base + n * TEAMS + team, params.cache_length - 1u);
+      let row = (position * params.kv_heads + kv_head) * params.head_quads;
+      for (var j = 0u; j < QUADS; j++) {
+        keys[n * QUADS + j] = k_cache[row + quads[j]];
+        values[n * QUADS + j] = v_cache[row + quads[j]];
+      }
+    }
     // Without an initialiser it would keep the weights of the round before.
     var scores = array<f32, SCORES>();
     for (var n = 0u; n < DEPTH; n++) {
-      // Past the end a team looks at the last position again, and ignores what it finds.
-      let position = min(base + n * TEAMS + team, end - 1u);
-      rows[n] = (position * params.kv_heads + kv_head) * params.head_quads;
       for (var j = 0u; j < QUADS; j++) {
-        let key = unpack_quad(k_cache[rows[n] + quads[j]]);
+        let key = unpack_quad(keys[n * QUADS + j]);
         for (var h = 0u; h < HEADS; h++) {
           scores[n * HEADS + h] += dot(query[h * QUADS + j], key);
         }
@@ -111,12 +127,7 @@ fn attend(
         scores[n * HEADS + h] = select(MASKED, scores[n * HEADS + h], valid);
         maximum = max(maximum, scores[n * HEADS + h]);
       }
-      let rescale = exp2((*state).maximum[h] - maximum);
-      (*state).maximum[h] = maximum;
-      (*state).sum[h] *= rescale;
-      for (var j = 0u; j < QUADS; j++) {
-        (*state).out[h * QUADS + j] *= rescale;
-      }
+      rescale_head(state, h, maximum);
     }
     for (var n = 0u; n < DEPTH; n++) {
       for (var h = 0u; h < HEADS; h++) {
@@ -126,46 +137,61 @@ fn attend(
         scores[n * HEADS + h] = weight;
         (*state).sum[h] += weight;
       }
+      // Beyond the end may be anything, also what is no number.
+      let valid = base + n * TEAMS + team < end;
       for (var j = 0u; j < QUADS; j++) {
-        let value = unpack_quad(v_cache[rows[n] + quads[j]]);
+        let value = unpack_quad(select(CacheQuad(), values[n * QUADS + j], valid));
         for (var h = 0u; h < HEADS; h++) {
           (*state).out[h * QUADS + j] += scores[n * HEADS + h] * value;
         }
       }
     }
+    base += TEAMS * DEPTH;
+    if (base >= end) {
+      break;
+    }
   }
 }
 
-// Joins the teams' results for heads from first_head on and writes them out.
-fn join_teams(state: ptr<function, Running>, first_head: u32, split: u32, lane: u32) {
-  let team = lane / TEAM;
-  if (lane % TEAM == 0u) {
+// Makes `maximum`, at least the head's own so far, what its sum and output are relative to.
+fn rescale_head(state: ptr<function, Running>, h: u32, maximum: f32) {
+  let factor = exp2((*state).maximum[h] - maximum);
+  (*state).maximum[h] = maximum;
+  (*state).sum[h] *= factor;
+  for (var j = 0u; j < QUADS; j++) {
+    (*state).out[h * QUADS + j] *= factor;
+  }
+}
+
+// Joins the units' results for heads from first_head on and writes them out.
+fn join_units(state: ptr<function, Running>, first_head: u32, split: u32, lane: u32) {
+  let unit = lane / UNIT;
+  if (lane % UNIT == 0u) {
     for (var h = 0u; h < HEADS; h++) {
-      team_stats[h * TEAMS + team] = vec2<f32>((*state).maximum[h], (*state).sum[h]);
+      unit_stats[h * UNITS + unit] = vec2<f32>((*state).maximum[h], (*state).sum[h]);
     }
   }
   workgroupBarrier();
   for (var h = 0u; h < HEADS; h++) {
     var maximum = MASKED;
-    for (var t = 0u; t < TEAMS; t++) {
-      maximum = max(maximum, team_stats[h * TEAMS + t].x);
+    for (var u = 0u; u < UNITS; u++) {
+      maximum = max(maximum, unit_stats[h * UNITS + u].x);
     }
-    let rescale = exp2((*state).maximum[h] - maximum);
-    for (var j = 0u; j < QUADS; j++) {
-      (*state).out[h * QUADS + j] *= rescale;
-    }
+    rescale_head(state, h, maximum);
     if (lane == h % WORKGROUP_SIZE) {
       var sum = 0.0;
-      for (var t = 0u; t < TEAMS; t++) {
-        sum += team_stats[h * TEAMS + t].y * exp2(team_stats[h * TEAMS + t].x - maximum);
+      for (var u = 0u; u < UNITS; u++) {
+        sum += unit_stats[h * UNITS + u].y * exp2(unit_stats[h * UNITS + u].x - maximum);
       }
-      partial_stats[(first_head + h) * params.splits + split] = vec2<f32>(maximum, sum);
+      partial_stats[split * params.kv_heads * params.group + first_head + h] = vec2<f32>(maximum, sum);
     }
   }
   for (var first = 0u; first < ITEMS; first += JOINED) {
-    for (var i = 0u; i < JOINED; i++) {
-      if (first + i < ITEMS) {
-        joined[i * WORKGROUP_SIZE + lane] = (*state).out[first + i];
+    if (lane % UNIT < TEAM) {
+      for (var i = 0u; i < JOINED; i++) {
+        if (first + i < ITEMS) {
+          joined[(i * UNITS + unit) * TEAM + lane % TEAM] = (*state).out[first + i];
+        }
       }
     }
     workgroupBarrier();
@@ -174,8 +200,8 @@ fn join_teams(state: ptr<function, Running>, first_head: u32, split: u32, lane: 
       let quad = item % QUADS * TEAM + o % TEAM;
       if (item < ITEMS && quad < params.head_quads) {
         var sum = vec4<f32>();
-        for (var t = 0u; t < TEAMS; t++) {
-          sum += joined[o / TEAM * WORKGROUP_SIZE + t * TEAM + o % TEAM];
+        for (var u = 0u; u < UNITS; u++) {
+          sum += joined[(o / TEAM * UNITS + u) * TEAM + o % TEAM];
         }
         let row = ((first_head + item / QUADS) * params.splits + split) * params.head_quads;
         partial_out[row + quad] = sum;
@@ -195,18 +221,21 @@ fn attend_split(index: u32, lane: u32) {
   // A position outside the cache (a negative one wraps) attends to the whole cache, appends nothing.
   let position = min(u32(input_pos[0]), params.cache_length);
   let context = min(position + 1u, params.cache_length);
-  let split_length = (context + params.splits - 1u) / params.splits;
-  let start = min(split * split_length, context);
-  let end = min(start + split_length, context);
-  if (start <= position && position < end) {
-    append_row(kv_head, position, lane);
+  let start = split * params.split_length;
+  let is_last = split + 1u == params.splits;
+  let end = select(min(start + params.split_length, context), context, is_last);
+  if (APPEND) {
+    if (start <= position && position < end) {
+      append_row(kv_head, position, lane);
+    }
+    storageBarrier();
+    workgroupBarrier();
   }
-  storageBarrier();
-  workgroupBarrier();
   for (var chunk = 0u; chunk < params.group; chunk += HEADS) {
     let first_head = kv_head * params.group + chunk;
     var state = Running();
     attend(&state, first_head, kv_head, start, end, lane);
-    join_teams(&state, first_head, split, lane);
+    join_unit(&state);
+    join_units(&state, first_head, split, lane);
   }
 }

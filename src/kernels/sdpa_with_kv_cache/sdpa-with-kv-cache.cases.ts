@@ -55,7 +55,7 @@ export function sdpaShape(
 export function expectSdpaRoute(rows: SdpaShape["rows"]): KernelCase<SdpaLive>["expectRoute"] {
   return ({ subgroups, limits }) => {
     if (rows === "many") return "sdpa_stream";
-    const most = Math.min(128, limits.maxComputeInvocationsPerWorkgroup);
+    const most = Math.min(256, limits.maxComputeInvocationsPerWorkgroup);
     return subgroups !== undefined && subgroups.maxSize <= most
       ? "sdpa_split_subgroup"
       : "sdpa_split";

@@ -4,7 +4,7 @@ import type { Route } from "../../gpu/kernel.ts";
 import { defaultRoute } from "../shared/tunable.ts";
 import type { Trial, Tunable } from "../shared/tunable.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
-import { splitCandidates } from "./sdpa-split.ts";
+import { partialCandidates, splitCandidates } from "./sdpa-split.ts";
 import { streamRoute } from "./sdpa-stream.ts";
 
 export type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
@@ -45,6 +45,45 @@ export function sdpaWithKvCacheTunable(
   capabilities: Capabilities,
 ): Tunable<SdpaLive> {
   checkShape(shape);
+  const { rows, maxS = 1 } = shape;
+  return attentionTunable(
+    "sdpa_with_kv_cache",
+    shape,
+    rows === "one" ? "S=1" : `S≤${maxS}`,
+    rows === "one"
+      ? splitCandidates(shape, capabilities)
+      : [{ name: "stream", route: () => streamRoute(shape, capabilities) }],
+  );
+}
+
+/** The first step of attention of one query row. */
+export interface SdpaPartialsShape extends SdpaShape {
+  /** k and v f32 [Hkv, D] are stored first; otherwise the caches hold the row's own already. */
+  readonly append: boolean;
+}
+
+/**
+ * The routes for `tetrad.sdpa_partials`: attention of one query row, left in splits. Operands q f32 [Hq,
+ * D], k and v with `append`, k_cache and v_cache, input_pos; partial_out f32 [Hq, splits, D] (not yet
+ * divided by the sum), partial_stats f32 [splits, Hq, 2]: maximum of the scores times log2(e), sum of
+ * exp2(score − maximum). Throws `UnsupportedError` as `sdpaWithKvCache` does.
+ */
+export function sdpaPartialsTunable(
+  shape: SdpaPartialsShape,
+  capabilities: Capabilities,
+): Tunable<SdpaLive> {
+  checkShape(shape);
+  const key = shape.append ? "with k and v" : "over caches";
+  const candidates = partialCandidates(shape, shape.append, capabilities);
+  return attentionTunable("sdpa_partials", shape, key, candidates);
+}
+
+function attentionTunable(
+  operator: string,
+  shape: SdpaShape,
+  kind: string,
+  candidates: Tunable<SdpaLive>["candidates"],
+): Tunable<SdpaLive> {
   const { heads, kvHeads, headSize, cacheLength, cacheType, rows, maxS = 1 } = shape;
   const S = rows === "one" ? 1 : Math.min(maxS, cacheLength);
   const ending = (length: number): Trial<SdpaLive> => {
@@ -52,13 +91,8 @@ export function sdpaWithKvCacheTunable(
     return { live: { S, position }, ints: { input_pos: position } };
   };
   return {
-    key:
-      `sdpa_with_kv_cache heads=${heads}/${kvHeads} D=${headSize} C=${cacheLength} ${cacheType} ` +
-      (rows === "one" ? "S=1" : `S≤${maxS}`),
-    candidates:
-      rows === "one"
-        ? splitCandidates(shape, capabilities)
-        : [{ name: "stream", route: () => streamRoute(shape, capabilities) }],
+    key: `${operator} heads=${heads}/${kvHeads} D=${headSize} C=${cacheLength} ${cacheType} ${kind}`,
+    candidates,
     // Most texts are far shorter than the cache, and the longest take longest.
     trials: [ending(Math.ceil(cacheLength / 8)), ending(cacheLength)],
     // All read the same rounded cache.

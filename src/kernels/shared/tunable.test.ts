@@ -49,8 +49,8 @@ const TUNABLES: Readonly<
     normLinearTunable({ ...row, N: 512, norm }, gpu),
     swigluTunable({ ...row, N: 512, norm }, gpu),
     swigluTunable({ ...row, N: 512 }, gpu),
-    qkvTunable({ ...row, rows: [512, 512, 512] }, gpu),
-    qkvTunable({ ...row, rows: [1024, 256, 256], norm }, gpu),
+    qkvTunable({ ...row, rows: [512, 512, 512], joined: true }, gpu),
+    qkvTunable({ ...row, rows: [1024, 256, 256], norm, joined: true }, gpu),
   ],
   sdpa_with_kv_cache: (gpu) => [
     sdpaWithKvCacheTunable(attention, gpu),

@@ -11,7 +11,10 @@ import type { MatrixReference } from "./matrix-check.ts";
 import { runRoute } from "./run-route.ts";
 import type { Operand } from "./run-route.ts";
 
-type StoredType = "f32" | "f16" | "i32" | "u32" | "i8" | "u8";
+type Numbers = Float64Array | Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
+
+/** How numbers are stored, or a function that reads them. */
+type StoredType = "f32" | "f16" | "i32" | "u32" | "i8" | "u8" | ((bytes: ArrayBuffer) => Numbers);
 
 /** What an operand must hold afterwards: elements, or a matrix too large for all of them. */
 export type Expectation = ElementsExpectation | MatrixExpectation;
@@ -49,6 +52,8 @@ export interface KernelCase<Live> {
   readonly tolerance: Tolerance | ((capabilities: Capabilities) => Tolerance);
   /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
   readonly heavy?: string;
+  /** False for features without which nothing reaches the operator: what makes it asks the same. */
+  readonly reachable?: (capabilities: Capabilities) => boolean;
   /** False where a device need not run the case: it asks for more than WebGPU guarantees. */
   readonly runnable?: (capabilities: Capabilities) => boolean;
 }
@@ -107,9 +112,8 @@ const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
   },
 };
 
-type Numbers = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
-
 function asNumbers(type: StoredType, bytes: ArrayBuffer): Numbers {
+  if (typeof type === "function") return type(bytes);
   switch (type) {
     case "f32":
       return new Float32Array(bytes);
@@ -272,6 +276,7 @@ export async function runCase<Live>(
   const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
   for (const [variant, overrides] of Object.entries(onlyFull ? { full: {} } : VARIANTS)) {
     const capabilities = restrictCapabilities(gpu.capabilities, overrides);
+    if (kernelCase.reachable?.(capabilities) === false) continue;
     for (const candidate of routesOf(kernelCase, capabilities, everyCandidate)) {
       const { name, isDefault, make, ownTolerance } = candidate;
       const route = make();
