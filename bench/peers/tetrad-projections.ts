@@ -73,7 +73,7 @@ class TetradProjections implements ProjectionGraph {
       last = builder.node("et_vk.linear_q4gsw.default", `y${i}`, ...args);
       builder.output(last);
     }
-    const plan = planGraph(optimizeGraph(builder.build()), gpu.capabilities);
+    const plan = planGraph(optimizeGraph(builder.build(), gpu.capabilities), gpu.capabilities);
     const constants = new ConstantStore(gpu);
     const buffers = new BufferSet(gpu, "projections", constants);
     await gpu.catchOutOfMemory("allocating products", () =>

@@ -4,6 +4,7 @@
  */
 import type { Q4Matrix } from "../checkpoint.ts";
 import { DeviceError } from "../errors.ts";
+import type { Capabilities } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { DispatchClock, QueryPool } from "../gpu/query-pool.ts";
 import type { DispatchRecord } from "../gpu/query-pool.ts";
@@ -96,7 +97,11 @@ interface ProductGraphs {
 }
 
 /** A graph a copy of the weights, with one input and one output buffer for all. */
-function productGraphs({ M, N, K }: ProductShape, copies: number): ProductGraphs {
+function productGraphs(
+  { M, N, K }: ProductShape,
+  copies: number,
+  capabilities: Capabilities,
+): ProductGraphs {
   const x: Tensor = {
     kind: "tensor",
     name: "x",
@@ -130,7 +135,7 @@ function productGraphs({ M, N, K }: ProductShape, copies: number): ProductGraphs
       ...node,
       results: node.results.map((tensor) => (tensor === result ? out : tensor)),
     }));
-    return optimizeGraph({ ...built, inputs: [x], outputs: [out], nodes });
+    return optimizeGraph({ ...built, inputs: [x], outputs: [out], nodes }, capabilities);
   });
   return { matrices, graphs, x, out };
 }
@@ -272,7 +277,7 @@ async function measureProduct(
   const rotated = small ? SMALL_ROTATED_BYTES : ROTATED_BYTES;
   const weightBytes = (N * K) / 2 + (N * K) / 16;
   const copies = Math.max(2, Math.min(MAX_COPIES, Math.ceil(rotated / weightBytes)));
-  const graphs = productGraphs(shape, copies);
+  const graphs = productGraphs(shape, copies, gpu.capabilities);
   let plans = graphs.graphs.map((graph) => planGraph(graph, gpu.capabilities));
   if (tuning !== undefined) {
     const tunables = plans.flatMap((plan) => plan.tunables);

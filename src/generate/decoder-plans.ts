@@ -5,6 +5,7 @@ import { specializeGraph } from "../graph/ir.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
 import type { Pass } from "../graph/passes/index.ts";
+import { joinProjections } from "../graph/passes/join-projections.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { Tuning } from "../graph/tuning.ts";
@@ -82,15 +83,15 @@ export function planDecoder(
     token: stateTensor("token", [1, 1]),
     history: stateTensor("history", [contextLength]),
   };
-  const many = pass({ ...decoder.graph, name: "prompt" });
-  const one = pass({
-    ...specializeGraph(
-      decoder.graph,
-      new Map([[sequenceLength, 1]]),
-      new Map([[tokens, state.token]]),
-    ),
-    name: "step",
-  });
+  // Before the two kinds of plan part ways, so that they share what is joined.
+  const graph = joinProjections(decoder.graph, capabilities);
+  const many = pass({ ...graph, name: "prompt" }, capabilities);
+  const single = specializeGraph(
+    graph,
+    new Map([[sequenceLength, 1]]),
+    new Map([[tokens, state.token]]),
+  );
+  const one = pass({ ...single, name: "step" }, capabilities);
   const plan = (graph: Graph) => planGraph(graph, capabilities, tuning);
   const prompt = (mode: SamplerMode) =>
     plan(withSampler(many, decoder, state, mode, sequenceLength));

@@ -2,7 +2,7 @@ import type { RowSource } from "../checkpoint.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { Tensor } from "./ir.ts";
 import type { Shard } from "./ops/op.ts";
-import { shardRows } from "./sharding.ts";
+import { shardSource } from "./sharding.ts";
 
 /**
  * Bytes read from the file at a time. Bounds what a load holds in memory: one piece as read, one as
@@ -92,7 +92,7 @@ export class ConstantStore {
   }
 
   #allocate(tensor: Tensor, source: RowSource): ShardBuffers {
-    return shardRows(tensor, this.#gpu.capabilities).map(({ rows }, shard) =>
+    return shardSource(source, tensor.name, this.#gpu.capabilities).map(({ rows }, shard) =>
       source.planeRowBytes.map((rowBytes, plane) =>
         this.#gpu.createStorageBuffer(`${tensor.name}#${plane}.${shard}`, rows * rowBytes),
       ),
@@ -111,7 +111,11 @@ export class ConstantStore {
       ROWS_MULTIPLE,
       Math.floor(PIECE_BYTES / rowBytes / ROWS_MULTIPLE) * ROWS_MULTIPLE,
     );
-    for (const [index, shard] of shardRows(tensor, this.#gpu.capabilities).entries()) {
+    for (const [index, shard] of shardSource(
+      source,
+      tensor.name,
+      this.#gpu.capabilities,
+    ).entries()) {
       for (let row = 0; row < shard.rows; row += pieceRows) {
         signal?.throwIfAborted();
         const count = Math.min(pieceRows, shard.rows - row);

@@ -28,7 +28,13 @@ export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = {
 export type TensorStorage =
   | { readonly kind: "activation" }
   | { readonly kind: "input" }
-  | { readonly kind: "constant"; readonly data: RowSource; readonly plane: number }
+  | {
+      readonly kind: "constant";
+      readonly data: RowSource;
+      readonly plane: number;
+      /** The tensor is only these rows of `data`: from here as many as it has, never sharded. */
+      readonly firstRow?: number;
+    }
   | {
       readonly kind: "state";
       readonly initial?: { readonly data: RowSource; readonly plane: number };

@@ -146,12 +146,14 @@ export function planGraph(
     }
     const tensor = root("tensor" in operand ? operand.tensor : operand);
     const byteOffset = "byteOffset" in operand ? operand.byteOffset : 0;
-    if (tensor.storage.kind === "constant") {
+    const { storage } = tensor;
+    if (storage.kind === "constant") {
+      const { firstRow = 0, data, plane } = storage;
       return {
         kind: "constant",
         tensor,
         shard: "shard" in operand ? operand.shard : 0,
-        byteOffset,
+        byteOffset: byteOffset + firstRow * (data.planeRowBytes[plane] ?? 0),
       };
     }
     const index = indexOf.get(tensor);

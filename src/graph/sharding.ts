@@ -1,5 +1,6 @@
 import { DeviceError } from "../errors.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
+import type { RowSource } from "../checkpoint.ts";
 import type { Tensor } from "./ir.ts";
 import type { Shard } from "./ops/op.ts";
 
@@ -9,15 +10,23 @@ import type { Shard } from "./ops/op.ts";
  */
 const SHARD_ROWS_MULTIPLE = 64;
 
+/** How a constant's rows are split: those of its source, or one shard where it is part of one. */
+export function shardRows(tensor: Tensor, capabilities: Capabilities): readonly Shard[] {
+  const { storage, name, dims } = tensor;
+  if (storage.kind !== "constant") throw new Error(`plan: "${name}" is not a constant`);
+  if (storage.firstRow !== undefined) return [{ firstRow: 0, rows: Number(dims[0]) }];
+  return shardSource(storage.data, name, capabilities);
+}
+
 /**
- * Splits a constant's rows into shards that fit the device's binding and buffer limits. All planes
- * of one row source are split alike. One shard where everything fits.
+ * Splits a row source into shards that fit the device's binding and buffer limits, all planes alike.
+ * One shard where everything fits.
  */
-export function shardRows(tensor: Tensor, { limits }: Capabilities): readonly Shard[] {
-  if (tensor.storage.kind !== "constant") {
-    throw new Error(`plan: "${tensor.name}" is not a constant`);
-  }
-  const { rows, planeRowBytes } = tensor.storage.data;
+export function shardSource(
+  { rows, planeRowBytes }: RowSource,
+  name: string,
+  { limits }: Capabilities,
+): readonly Shard[] {
   const rowBytes = Math.max(...planeRowBytes);
   const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
   if (rows * rowBytes <= limit) return [{ firstRow: 0, rows }];
@@ -25,7 +34,7 @@ export function shardRows(tensor: Tensor, { limits }: Capabilities): readonly Sh
   if (perShard === 0) {
     throw new DeviceError(
       "memory",
-      `plan: ${SHARD_ROWS_MULTIPLE} rows of "${tensor.name}" need ${SHARD_ROWS_MULTIPLE * rowBytes} bytes; ` +
+      `plan: ${SHARD_ROWS_MULTIPLE} rows of "${name}" need ${SHARD_ROWS_MULTIPLE * rowBytes} bytes; ` +
         `the device binds at most ${limit} at once`,
     );
   }

@@ -36,8 +36,10 @@ function operandSize(operand: Operand, capabilities: Capabilities): OperandSize 
   const { dtype, storage } = tensor;
   const bytes = maxByteLength(tensor);
   if ("shard" in operand && storage.kind === "constant") {
-    const rows = shardRows(tensor, capabilities)[operand.shard]?.rows ?? 0;
-    return { dtype, kind: storage.kind, bytes: (bytes / storage.data.rows) * rows };
+    const shards = shardRows(tensor, capabilities);
+    const rows = shards.reduce((sum, shard) => sum + shard.rows, 0);
+    const part = shards[operand.shard]?.rows ?? 0;
+    return { dtype, kind: storage.kind, bytes: (bytes / rows) * part };
   }
   const skipped = "byteOffset" in operand ? operand.byteOffset : 0;
   return { dtype, kind: storage.kind, bytes: bytes - skipped };

@@ -99,7 +99,7 @@ describe("the work of a dispatch", () => {
         ];
       });
       const x = graph.input("x", "f32", [1, K]);
-      return graph.node("tetrad.swiglu_q4gsw", "out", x, null, null, 32, ...planes);
+      return graph.node("tetrad.swiglu_q4gsw", "out", x, null, null, null, 32, ...planes);
     };
     const weights = 2 * ((N * K) / 2 + (N * K) / 16);
     const [limbs, fused] = workOf(swiglu, { S: 1 });

@@ -52,7 +52,7 @@ export class DelegateVariant {
     shared: SharedMemory,
     signal?: AbortSignal,
   ): Promise<DelegateVariant> {
-    const plan = planGraph(optimizeGraph(delegate.graph), gpu.capabilities);
+    const plan = planGraph(optimizeGraph(delegate.graph, gpu.capabilities), gpu.capabilities);
     for (const { name, storage } of plan.outputs) {
       if (storage.kind !== "constant") continue;
       throw new UnsupportedError(`${plan.name}: output "${name}" is a constant`);

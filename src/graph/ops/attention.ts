@@ -55,7 +55,11 @@ function checkHeads(args: ArgumentReader, q: Tensor, k: Tensor): { S: IntLike; h
 }
 
 /** Rows [position, position + S) lie within `size`. */
-function positionCondition(position: IntLike, S: IntLike, size: IntLike): readonly Condition[] {
+export function positionCondition(
+  position: IntLike,
+  S: IntLike,
+  size: IntLike,
+): readonly Condition[] {
   return [
     {
       kind: "range",
@@ -208,7 +212,7 @@ export const applyRotaryEmbInterleavedOp: Op = {
   },
 };
 
-function cacheType(cache: Tensor): "f32" | "f16" {
+export function cacheType(cache: Tensor): "f32" | "f16" {
   return cache.dtype === "f16" ? "f16" : "f32";
 }
 

@@ -28,6 +28,7 @@ import {
   siluMulOp,
   unaryOp,
 } from "./elementwise.ts";
+import { attentionLinearAddQ4gswOp, qkvRotaryQ4gswOp, sdpaPartialsOp } from "./decode-attention.ts";
 import { embeddingOp, gatherOp, indexSelectOp, indexTensorOp } from "./gather.ts";
 import { bitwiseOp, compareOp, whereOp } from "./logic.ts";
 import { addmmOp, bmmOp, linearOp, mmOp } from "./matmul.ts";
@@ -43,7 +44,13 @@ import {
 } from "./quantized.ts";
 import { catOp, expandOp, flipOp, permuteOp, repeatOp, splitOp } from "./rearrange.ts";
 import { argmaxOp, layerNormOp, reduceOp, softmaxOp } from "./reduce.ts";
-import { normLinearQ4gswOp, qkvQ4gswOp, swigluQ4gswOp } from "./row-projection.ts";
+import {
+  linearAddLimbsQ4gswOp,
+  normLinearQ4gswOp,
+  qkvQ4gswOp,
+  swigluLimbsQ4gswOp,
+  swigluQ4gswOp,
+} from "./row-projection.ts";
 import { sampleOp } from "./sample.ts";
 import { cloneOp, selectCopyOp, sliceCopyOp, squeezeOp, unsqueezeOp, viewCopyOp } from "./views.ts";
 
@@ -161,7 +168,12 @@ const OPS = {
   "tetrad.linear_q4gsw_add": linearQ4gswAddOp,
   "tetrad.norm_linear_q4gsw": normLinearQ4gswOp,
   "tetrad.swiglu_q4gsw": swigluQ4gswOp,
+  "tetrad.swiglu_limbs_q4gsw": swigluLimbsQ4gswOp,
+  "tetrad.linear_add_limbs_q4gsw": linearAddLimbsQ4gswOp,
   "tetrad.qkv_q4gsw": qkvQ4gswOp,
+  "tetrad.qkv_rotary_q4gsw": qkvRotaryQ4gswOp,
+  "tetrad.sdpa_partials": sdpaPartialsOp,
+  "tetrad.attention_linear_add_q4gsw": attentionLinearAddQ4gswOp,
   "tetrad.silu_mul": siluMulOp,
   "tetrad.sample": sampleOp,
 } as const satisfies Record<string, Op>;

@@ -1,4 +1,5 @@
 /** What a test of an operator is made of: inputs of a live size S, and a reference in float64. */
+import type { Capabilities } from "../../gpu/capabilities.ts";
 import { randomNumbers, randomValues } from "../../kernels/testing/data.ts";
 import { f32ToF16 } from "../../quant/f16.ts";
 import type { GraphBuilder } from "../builder.ts";
@@ -57,6 +58,8 @@ export interface OpCase {
   /** Values of an input, where random ones do not do. */
   readonly values?: (input: number, count: number) => ArrayLike<number>;
   readonly absolute?: number;
+  /** Only such devices run it: the case is for them, and for software adapters taken for GPUs. */
+  readonly runsOn?: (capabilities: Capabilities) => boolean;
 }
 
 /** Random values of a type: of f16 their bits. */

@@ -105,7 +105,7 @@ export const QUANTIZED_CASES: readonly OpCase[] = [
     ],
     build: (g, [x, norm]) => {
       const { weight, scales } = q4(g, 32);
-      return [g.node("tetrad.norm_linear_q4gsw", "out", x!, norm!, 1e-5, 32, weight, scales)];
+      return [g.node("tetrad.norm_linear_q4gsw", "out", x!, null, norm!, 1e-5, 32, weight, scales)];
     },
     reference: ([x, norm]) => [project(normalized(x!, norm!))],
     absolute: 1e-4,
@@ -116,7 +116,7 @@ export const QUANTIZED_CASES: readonly OpCase[] = [
     build: (g, [x]) => {
       const { weight, scales } = q4(g, 32);
       const planes = [weight, scales, weight, scales];
-      return [g.node("tetrad.swiglu_q4gsw", "out", x!, null, null, 32, ...planes)];
+      return [g.node("tetrad.swiglu_q4gsw", "out", x!, null, null, null, 32, ...planes)];
     },
     reference: ([x]) => [project(x!).map((value) => value ** 2 / (1 + Math.exp(-value)))],
     absolute: 1e-4,
@@ -130,7 +130,7 @@ export const QUANTIZED_CASES: readonly OpCase[] = [
     build: (g, [x, norm]) => {
       const { weight, scales } = q4(g, 32);
       const planes = [weight, scales, weight, scales, weight, scales];
-      return g.nodes("tetrad.qkv_q4gsw", "out", [x!, norm!, 1e-5, 32, ...planes]);
+      return g.nodes("tetrad.qkv_q4gsw", "out", [x!, null, norm!, 1e-5, 32, ...planes]);
     },
     reference: ([x, norm]) => {
       const row = project(normalized(x!, norm!));

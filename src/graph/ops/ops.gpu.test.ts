@@ -14,6 +14,7 @@ import { ELEMENTWISE_CASES } from "./op-cases-elementwise.test-support.ts";
 import { PRODUCT_CASES } from "./op-cases-product.test-support.ts";
 import { QUANTIZED_CASES } from "./op-cases-quantized.test-support.ts";
 import { REDUCE_CASES } from "./op-cases-reduce.test-support.ts";
+import { ROW_CASES } from "./op-cases-row.test-support.ts";
 import { SHAPE_CASES } from "./op-cases-shape.test-support.ts";
 
 /** Grows after it has shrunk: what a smaller run leaves behind must not be seen. */
@@ -25,11 +26,15 @@ const OP_CASES = [
   ...REDUCE_CASES,
   ...PRODUCT_CASES,
   ...QUANTIZED_CASES,
+  ...ROW_CASES,
 ];
 
 let gpu: GpuDevice;
+/** The same adapter, with everything that a GPU has of what it offers. */
+let asGpu: GpuDevice;
 beforeAll(async () => {
   gpu = await requestTestDevice();
+  asGpu = await requestTestDevice({ restrict: { software: false } });
 });
 
 /** What the elements of a tensor stand for. */
@@ -63,9 +68,12 @@ function makeInputs({ inputs, values }: OpCase, S: number, seed: number) {
 }
 
 describe("operators with a live size", () => {
-  test.each(
+  test.for(
     OP_CASES.map((opCase) => [[opCase.op, opCase.variant ?? ""].join(" "), opCase] as const),
-  )("%s", async (_, opCase) => {
+  )("%s", async ([, opCase], { skip }) => {
+    const { runsOn } = opCase;
+    skip(runsOn?.(asGpu.capabilities) === false, "the device lacks what the operator needs");
+    const device = runsOn === undefined ? gpu : asGpu;
     const S = symIntRoot("S", 1, 8);
     const builder = new GraphBuilder("test");
     const inputs = opCase.inputs.map(([dtype, ...dims], index) =>
@@ -77,7 +85,7 @@ describe("operators with a live size", () => {
     );
     for (const output of opCase.build(builder, inputs, S)) builder.output(output);
     const graph = builder.build();
-    const runner = await GraphRunner.create(gpu, graph);
+    const runner = await GraphRunner.create(device, graph);
     for (const [round, size] of SIZES.entries()) {
       const made = makeInputs(opCase, size, 100 * round + 1);
       const results = await runner.run(

@@ -1,75 +1,25 @@
 /** Projections of one row: what passes make of a decoder's norm, linear layers and SwiGLU. */
 import {
+  linearAddLimbsQ4gsw,
+  swigluLimbsQ4gsw,
+} from "../../kernels/row_projection_q4gsw/row-groups.ts";
+import {
   normLinearTunable,
   qkvTunable,
   swigluTunable,
 } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
-import type { RowProjectionShape } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
-import { elementCount } from "../ir.ts";
-import type { Node, Tensor } from "../ir.ts";
-import { tunedCall, fixedDim, onlyResult, readArguments } from "./op.ts";
+import type { Tensor } from "../ir.ts";
+import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Op, Operand } from "./op.ts";
-import { checkPlanes, scaleType } from "./quantized.ts";
-
-/** Where the matrices begin among the arguments: weight, scales, weight, … */
-const FIRST_MATRIX = 4;
-
-/** Matrices are [N, K / 2] bytes with scales [N, K / group], all of one K, group and scale type. */
-function inferRow(args: ArgumentReader, matrices: number): readonly { readonly N: number }[] {
-  const x = args.typed(0, "f32");
-  const K = fixedDim(x, -1);
-  args.check(elementCount(x.dims) === K, () => `"${x.name}" is more than one row`);
-  if (!args.isAbsent(1)) {
-    const norm = args.typed(1, "f32");
-    args.check(fixedDim(norm, 0) === K, () => `norm has ${fixedDim(norm, 0)} elements, x ${K}`);
-    args.number(2);
-  }
-  const group = args.constantInt(3);
-  const type = args.tensor(FIRST_MATRIX + 1).dtype;
-  return Array.from({ length: matrices }, (_, index) => {
-    const weight = args.typed(FIRST_MATRIX + 2 * index, "u8");
-    const scales = args.typed(FIRST_MATRIX + 2 * index + 1, "f16", "f32");
-    args.check(scales.dtype === type, () => `scales of "${scales.name}" differ in type`);
-    checkPlanes(args, weight, scales, K, group);
-    return { N: fixedDim(weight, 0) };
-  });
-}
-
-const rowOf = (x: Tensor, N: number) => ({
-  dtype: "f32" as const,
-  dims: [...x.dims.slice(0, -1), N],
-});
-
-/** What a row projection's node says about its shape and its input. */
-function readRow(node: Node): {
-  readonly shape: RowProjectionShape;
-  readonly input: Readonly<Record<string, Operand>>;
-  readonly matrix: (index: number) => readonly [weight: Tensor, scales: Tensor];
-} {
-  const args = readArguments(node);
-  const x = args.tensor(0);
-  const norm = args.optionalTensor(1);
-  const matrix = (index: number) =>
-    [args.tensor(FIRST_MATRIX + 2 * index), args.tensor(FIRST_MATRIX + 2 * index + 1)] as const;
-  return {
-    shape: {
-      K: fixedDim(x, -1),
-      groupSize: args.constantInt(3),
-      scaleType: scaleType(matrix(0)[1]),
-      ...(norm === undefined ? {} : { norm: { epsilon: args.number(2) } }),
-    },
-    input: { x, ...(norm === undefined ? {} : { norm }) },
-    matrix,
-  };
-}
+import { inferRow, joinedMatrices, limbsType, readRow, ROW, rowOf } from "./row-arguments.ts";
 
 const nothingLive = () => ({});
 
-/** [x [1, …, K], norm weight [K] | null, epsilon | null, group size, weight, scales] → [1, …, N]. */
+/** [row (see `ROW`), weight, scales] → [1, …, N]. */
 export const normLinearQ4gswOp: Op = {
   infer(args) {
-    const [{ N }] = inferRow(args, 1) as [{ readonly N: number }];
-    return [rowOf(args.tensor(0), N)];
+    const [N = 0] = inferRow(args, 1);
+    return [rowOf(args, N)];
   },
   lower(node, context) {
     const { capabilities, shards } = context;
@@ -92,31 +42,30 @@ export const normLinearQ4gswOp: Op = {
   },
 };
 
-/**
- * [x, norm weight | null, epsilon | null, group size, gate weight, its scales, up weight, its scales]
- * → [1, …, N]: silu(gate · x) · (up · x).
- */
+function inferGateAndUp(args: ArgumentReader): number {
+  const [gate = 0, up = 0] = inferRow(args, 2);
+  args.check(gate === up, () => `gate has ${gate} rows, up ${up}`);
+  return gate;
+}
+
+const gateAndUp = (
+  matrix: (index: number) => readonly [weight: Tensor, scales: Tensor],
+): Readonly<Record<"gate" | "gate_scales" | "up" | "up_scales", Tensor>> => {
+  const [[gate, gate_scales], [up, up_scales]] = [matrix(0), matrix(1)];
+  return { gate, gate_scales, up, up_scales };
+};
+
+/** [row, gate weight, its scales, up weight, its scales] → [1, …, N]: silu(gate · x) · (up · x). */
 export const swigluQ4gswOp: Op = {
-  infer(args) {
-    const [gate, up] = inferRow(args, 2) as [{ readonly N: number }, { readonly N: number }];
-    args.check(gate.N === up.N, () => `gate has ${gate.N} rows, up ${up.N}`);
-    return [rowOf(args.tensor(0), gate.N)];
-  },
+  infer: (args) => [rowOf(args, inferGateAndUp(args))],
   lower(node, context) {
-    const { capabilities } = context;
     const { shape, input, matrix } = readRow(node);
-    const [[gate, gateScales], [up, upScales]] = [matrix(0), matrix(1)];
+    const matrices = gateAndUp(matrix);
+    const N = fixedDim(matrices.gate, 0);
     return [
       tunedCall(
-        swigluTunable({ ...shape, N: fixedDim(gate, 0) }, capabilities),
-        {
-          ...input,
-          gate,
-          gate_scales: gateScales,
-          up,
-          up_scales: upScales,
-          out: onlyResult(node),
-        },
+        swigluTunable({ ...shape, N }, context.capabilities),
+        { ...input, ...matrices, out: onlyResult(node) },
         nothingLive,
         context,
       ),
@@ -124,13 +73,83 @@ export const swigluQ4gswOp: Op = {
   },
 };
 
-/** [x, norm weight | null, epsilon | null, group size, q, its scales, k, …, v, …] → q, k, v of x. */
-export const qkvQ4gswOp: Op = {
-  infer: (args) => inferRow(args, 3).map(({ N }) => rowOf(args.tensor(0), N)),
-  lower(node, context) {
-    const { capabilities } = context;
+/** As `tetrad.swiglu_q4gsw`, but the result is limbs. */
+export const swigluLimbsQ4gswOp: Op = {
+  infer: (args) => [limbsType(inferGateAndUp(args))],
+  lower(node, { capabilities }) {
     const { shape, input, matrix } = readRow(node);
-    const operands: Record<string, Operand> = { ...input };
+    const matrices = gateAndUp(matrix);
+    const N = fixedDim(matrices.gate, 0);
+    return [
+      call(
+        swigluLimbsQ4gsw({ ...shape, N }, capabilities),
+        { ...input, ...matrices, out_limbs: onlyResult(node) },
+        nothingLive,
+      ),
+    ];
+  },
+};
+
+/** Where the operators that add have what comes after the matrix. */
+const ADDED = { residual: ROW.matrices + 2, nextNorm: ROW.matrices + 3 } as const;
+
+/** Checks a residual and the next norm's weight, for N outputs. */
+export function inferAdded(
+  args: ArgumentReader,
+  N: number,
+  { residual, nextNorm }: { readonly residual: number; readonly nextNorm: number },
+) {
+  const added = args.typed(residual, "f32");
+  args.check(fixedDim(added, -1) === N, () => `"${added.name}" has no rows of ${N}`);
+  const norm = args.optionalTensor(nextNorm);
+  args.check(norm === undefined || fixedDim(norm, 0) === N, () => `the next norm is not of ${N}`);
+  return [{ dtype: "f32" as const, dims: added.dims }, limbsType(N)];
+}
+
+/**
+ * [row, weight, scales, residual [1, …, N], weight [N] of the norm that comes next | null] → the sum
+ * weight · x + residual like residual, and its limbs, through the next norm's weight.
+ */
+export const linearAddLimbsQ4gswOp: Op = {
+  infer(args) {
+    const [N = 0] = inferRow(args, 1);
+    return inferAdded(args, N, ADDED);
+  },
+  lower(node, { capabilities }) {
+    const args = readArguments(node);
+    const { shape, input, matrix } = readRow(node);
+    const [weight, scales] = matrix(0);
+    const nextNorm = args.optionalTensor(ADDED.nextNorm);
+    const [out, limbs] = node.results as [Tensor, Tensor];
+    return [
+      call(
+        linearAddLimbsQ4gsw(
+          { ...shape, N: fixedDim(weight, 0), nextNorm: nextNorm !== undefined },
+          capabilities,
+        ),
+        {
+          ...input,
+          weight,
+          scales,
+          residual: args.tensor(ADDED.residual),
+          ...(nextNorm === undefined ? {} : { next_norm: nextNorm }),
+          out,
+          out_limbs: limbs,
+        },
+        nothingLive,
+      ),
+    ];
+  },
+};
+
+/** [row, q weight, its scales, k, …, v, …] → q, k, v of x. */
+export const qkvQ4gswOp: Op = {
+  infer: (args) => inferRow(args, 3).map((N) => rowOf(args, N)),
+  lower(node, context) {
+    const { shape, input, matrix } = readRow(node);
+    const matrices = [matrix(0), matrix(1), matrix(2)] as const;
+    const joined = joinedMatrices(matrices);
+    const operands: Record<string, Operand> = { ...input, ...joined };
     const rows = (["q", "k", "v"] as const).map((name, index) => {
       const [weight, scales] = matrix(index);
       const out = node.results[index];
@@ -140,8 +159,7 @@ export const qkvQ4gswOp: Op = {
       operands[`${name}_out`] = out;
       return fixedDim(weight, 0);
     }) as [number, number, number];
-    return [
-      tunedCall(qkvTunable({ ...shape, rows }, capabilities), operands, nothingLive, context),
-    ];
+    const qkv = { ...shape, rows, joined: joined !== undefined };
+    return [tunedCall(qkvTunable(qkv, context.capabilities), operands, nothingLive, context)];
   },
 };

@@ -60,7 +60,7 @@ export function fuseSwiglu(graph: Graph): Graph {
       return result === undefined || !flow.isOnlyReadBy(result, node);
     });
     if (used) return node;
-    const fused = [gate.x, null, null, gate.group, ...matrices(gate, up)];
+    const fused = [gate.x, null, null, null, gate.group, ...matrices(gate, up)];
     return { op: SWIGLU, args: fused, results: node.results };
   });
   return { ...graph, nodes };
@@ -81,7 +81,7 @@ export function fuseQkv(graph: Graph): Graph {
   for (const [q, k, v, ...others] of readers.values()) {
     if (q === undefined || k === undefined || v === undefined || others.length > 0) continue;
     if (!alike(flow, q, k) || !alike(flow, q, v)) continue;
-    const args = [q.x, null, null, q.group, ...matrices(q, k, v)];
+    const args = [q.x, null, null, null, q.group, ...matrices(q, k, v)];
     const results = [q, k, v].flatMap(({ node }) => node.results);
     replaced.set(q.node, [{ op: QKV, args, results }]);
     replaced.set(k.node, []).set(v.node, []);
@@ -103,12 +103,12 @@ export function fuseNorm(graph: Graph): Graph {
     const K = x.dims.at(-1);
     // Not a norm of parts of the row.
     if (args.tensor(1).dims[0] !== K || args.tensor(0).dims.at(-1) !== K) return undefined;
-    return [args.tensor(0), args.tensor(1), args.optionalNumber(2) ?? DEFAULT_EPSILON];
+    return [args.tensor(0), null, args.tensor(1), args.optionalNumber(2) ?? DEFAULT_EPSILON];
   };
 
   const nodes = graph.nodes.map((node): Node => {
     if (node.op === SWIGLU || node.op === QKV) {
-      const [x, norm, , ...rest] = node.args;
+      const [x, , norm, , ...rest] = node.args;
       if (!isTensor(x) || norm !== null) return node;
       const normed = normOf(x, node);
       return normed === undefined ? node : { ...node, args: [...normed, ...rest] };

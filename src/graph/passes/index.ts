@@ -1,12 +1,15 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { Graph } from "../ir.ts";
 import { liveNodes } from "../live-nodes.ts";
+import { fuseAttentionOutput, fuseQkvRotary } from "./fuse-decode-attention.ts";
 import { fuseResidualAdd } from "./fuse-residual-add.ts";
 import { fuseRotarySlice } from "./fuse-rotary-slice.ts";
+import { fuseRowLimbs } from "./fuse-row-limbs.ts";
 import { fuseNorm, fuseQkv, fuseSwiglu } from "./fuse-row-projections.ts";
 import { fuseSiluMul } from "./fuse-silu-mul.ts";
 
 /** A pure rewriting that keeps a graph's numbers. */
-export type Pass = (graph: Graph) => Graph;
+export type Pass = (graph: Graph, capabilities: Capabilities) => Graph;
 
 /** Every pass, in order. */
 export const PASSES: readonly Pass[] = [
@@ -16,12 +19,15 @@ export const PASSES: readonly Pass[] = [
   fuseSwiglu,
   fuseQkv,
   fuseNorm,
+  fuseAttentionOutput,
+  fuseQkvRotary,
+  fuseRowLimbs,
 ];
 
 /** The graph after all passes. What one leaves unused no longer counts as a reader for the next. */
-export function optimizeGraph(graph: Graph): Graph {
+export function optimizeGraph(graph: Graph, capabilities: Capabilities): Graph {
   return PASSES.reduce((optimized, pass) => {
-    const rewritten = pass(optimized);
+    const rewritten = pass(optimized, capabilities);
     return { ...rewritten, nodes: liveNodes(rewritten) };
   }, graph);
 }

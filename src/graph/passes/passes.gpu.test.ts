@@ -131,7 +131,8 @@ test("a decoded token of the stories program takes fewer dispatches", async () =
   });
   const graph = specializeGraph(decoder.graph, new Map([[decoder.sequenceLength, 1]]));
   const before = planGraph(graph, gpu.capabilities).dispatches.length;
-  const after = planGraph(optimizeGraph(graph), gpu.capabilities).dispatches.length;
+  const after = planGraph(optimizeGraph(graph, gpu.capabilities), gpu.capabilities).dispatches
+    .length;
   if (process.env["TETRAD_REPORT"])
     console.log("operators", graph.nodes.length, "dispatches", before, after);
   // Each of 8 layers loses sigmoid, a product and two additions; two slices go once.
