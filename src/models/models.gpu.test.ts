@@ -5,8 +5,11 @@ import { tinyCheckpoint } from "../../tests/support/tiny-checkpoint.ts";
 import type { TinyOptions } from "../../tests/support/tiny-checkpoint.ts";
 import { DecoderSession } from "../generate/decoder-session.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import { writesLimbs } from "../kernels/row_projection_q4gsw/row-input.ts";
 import { compare } from "../kernels/testing/compare.ts";
 import { buildModel } from "./index.ts";
+
+const WIDE_HEADS = { headSize: 32, ropeSize: 32 } as const;
 
 const VARIANTS: Readonly<Record<string, TinyOptions>> = {
   llama: { architecture: "llama" },
@@ -22,6 +25,12 @@ const VARIANTS: Readonly<Record<string, TinyOptions>> = {
         originalContextLength: 16,
       },
     },
+  },
+  // Wide enough for q, k and v to be parts of one constant.
+  "llama, heads of 32": { architecture: "llama", hyperparameters: WIDE_HEADS },
+  "llama, heads of 32 in halves": {
+    architecture: "llama",
+    hyperparameters: { ...WIDE_HEADS, ropeLayout: "half" },
   },
   "qwen2: biases": { architecture: "qwen2" },
   "qwen3: q and k norms": { architecture: "qwen3", tied: true },
@@ -108,6 +117,25 @@ describe("models against a float64 forward pass", () => {
     expect(await run(split.session, PROMPT, 6)).toEqual(expected);
     // Seven projections a layer, and the output projection in two shards.
     expect(shards.length).toBe(2 * 7 + 2);
+    await split.session.dispose();
+  });
+
+  test("a vocabulary over the binding limit takes its row as limbs, shard by shard", async () => {
+    const options: TinyOptions = {
+      architecture: "llama",
+      hyperparameters: { ...WIDE_HEADS, vocabularySize: 600 },
+    };
+    const whole = await open(options, 16);
+    const expected = await run(whole.session, PROMPT, 6);
+    await whole.session.dispose();
+    const limits = { maxStorageBufferBindingSize: 16384 };
+    const small = await requestTestDevice({ restrict: { software: false, limits } });
+    const split = await open(options, 16, small);
+    const shards = split.session.plans.step.greedy.dispatches.filter(
+      ({ label }) => label === "linear_q4gsw_limbs",
+    );
+    if (writesLimbs(small.capabilities)) expect(shards.length).toBe(2);
+    expect(await run(split.session, PROMPT, 6)).toEqual(expected);
     await split.session.dispose();
   });
 });

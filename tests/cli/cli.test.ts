@@ -172,7 +172,7 @@ test("tune measures a model's calls and keeps the choices in the cache folder", 
     const flags = ["--software", "--context", "16", "--budget", "60"];
     const table = await tetrad(["tune", ...flags], { env });
     expect(table.stdout).toMatch(/^call +ways +default +µs +choice +µs +less$/m);
-    expect(table.stdout).toMatch(/^sdpa_with_kv_cache heads=6\/2 D=64 C=16 f16 S=1 +\d+ +team/m);
+    expect(table.stdout).toMatch(/^sdpa_with_kv_cache heads=6\/2 D=64 C=16 f16 S=1 +\d+ +lanes/m);
     expect(table.code).toBe(0);
     const [file] = readdirSync(join(cache, "tetrad", "tuning"));
     expect(file).toMatch(/^swiftshader.*\.json$/);
