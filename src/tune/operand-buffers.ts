@@ -1,6 +1,7 @@
 import type { GpuDevice } from "../gpu/device.ts";
 import type { OperandSize, TunableCall } from "../graph/tuning.ts";
-import { randomWords, TILE_WORDS } from "./random-data.ts";
+import type { Tunable } from "../kernels/shared/tunable.ts";
+import { encodedBytes, randomBytes, TILE_WORDS } from "./random-data.ts";
 
 /**
  * Weights and caches differ from call to call, so each timed call takes the next of many copies:
@@ -15,6 +16,8 @@ const padded = (bytes: number, multiple: number): number =>
 
 interface OperandBuffer {
   readonly buffer: GPUBuffer;
+  /** What the buffer repeats. */
+  readonly tile: Uint8Array<ArrayBuffer>;
   /** Bytes of a copy, and from one to the next. */
   readonly bytes: number;
   readonly stride: number;
@@ -36,8 +39,7 @@ export class OperandBuffers {
     this.copies = copiesFor(gpu, Object.values(operands));
     try {
       Object.entries(operands).forEach(([name, size], index) => {
-        const magnitude = tunable.magnitudes?.[name] ?? 1;
-        this.#operands.set(name, this.#create(name, size, magnitude, index + 1));
+        this.#operands.set(name, this.#create(tunable, name, size, index + 1));
       });
     } catch (error) {
       this.dispose();
@@ -45,7 +47,12 @@ export class OperandBuffers {
     }
   }
 
-  #create(name: string, size: OperandSize, magnitude: number, seed: number): OperandBuffer {
+  #create(
+    { magnitudes, encodings }: Tunable<unknown>,
+    name: string,
+    size: OperandSize,
+    seed: number,
+  ): OperandBuffer {
     const alignment = this.#gpu.capabilities.limits.minStorageBufferOffsetAlignment;
     const stride = padded(size.bytes, alignment);
     const copies = isRotated(size) ? this.copies : 1;
@@ -54,28 +61,45 @@ export class OperandBuffers {
       stride * copies,
       GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
     );
-    this.#fill(buffer, size, magnitude, seed);
-    return { buffer, bytes: padded(size.bytes, 4), stride, copies };
+    const magnitude = magnitudes?.[name] ?? 1;
+    const encoding = encodings?.[name];
+    const tile =
+      encoding === undefined
+        ? randomBytes(Math.min(TILE_WORDS, buffer.size / 4), size.dtype, magnitude, seed)
+        : encodedBytes(encoding, size.bytes, magnitude, seed);
+    this.#fill(buffer, tile);
+    return { buffer, tile, bytes: padded(size.bytes, 4), stride, copies };
   }
 
-  #fill(buffer: GPUBuffer, { dtype }: OperandSize, magnitude: number, seed: number): void {
-    const words = randomWords(Math.min(TILE_WORDS, buffer.size / 4), dtype, magnitude, seed);
-    this.#gpu.queue.writeBuffer(buffer, 0, words);
-    if (words.byteLength >= buffer.size) return;
+  #fill(buffer: GPUBuffer, tile: Uint8Array<ArrayBuffer>): void {
+    this.#gpu.queue.writeBuffer(buffer, 0, tile);
+    if (tile.byteLength >= buffer.size) return;
     // A buffer cannot be copied into itself.
-    const tile = this.#gpu.createBuffer(
+    const source = this.#gpu.createBuffer(
       "tune.tile",
-      words.byteLength,
+      tile.byteLength,
       GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     );
-    this.#gpu.queue.writeBuffer(tile, 0, words);
+    this.#gpu.queue.writeBuffer(source, 0, tile);
     const encoder = this.#gpu.device.createCommandEncoder({ label: "tune.fill" });
-    for (let at = words.byteLength; at < buffer.size; at += words.byteLength) {
-      const bytes = Math.min(words.byteLength, buffer.size - at);
-      encoder.copyBufferToBuffer(tile, 0, buffer, at, bytes);
+    for (let at = tile.byteLength; at < buffer.size; at += tile.byteLength) {
+      const bytes = Math.min(tile.byteLength, buffer.size - at);
+      encoder.copyBufferToBuffer(source, 0, buffer, at, bytes);
     }
     this.#gpu.queue.submit([encoder.finish()]);
-    this.#gpu.destroyBuffer(tile);
+    this.#gpu.destroyBuffer(source);
+  }
+
+  /** What an operand was filled with, from a byte of its first copy on. */
+  contents(name: string, offset: number, bytes: number): Uint8Array<ArrayBuffer> {
+    const { tile } = this.#operand(name);
+    return Uint8Array.from({ length: bytes }, (_, at) => tile[(offset + at) % tile.length]!);
+  }
+
+  #operand(name: string): OperandBuffer {
+    const operand = this.#operands.get(name);
+    if (operand === undefined) throw new Error(`tune: there is no operand "${name}"`);
+    return operand;
   }
 
   /** Makes scratch as large as any candidate wants it. */
@@ -97,17 +121,13 @@ export class OperandBuffers {
     if (scratchBytes !== undefined && scratch !== undefined) {
       return { buffer: scratch, size: padded(scratchBytes, 4) };
     }
-    const operand = this.#operands.get(name);
-    if (operand === undefined) throw new Error(`tune: there is no operand "${name}"`);
-    const { buffer, bytes, stride, copies } = operand;
+    const { buffer, bytes, stride, copies } = this.#operand(name);
     return { buffer, offset: stride * (copy % copies), size: bytes };
   }
 
-  /** The buffer of an operand that is not rotated. */
+  /** The buffer of an operand, its first copy in front. */
   buffer(name: string): GPUBuffer {
-    const operand = this.#operands.get(name);
-    if (operand === undefined) throw new Error(`tune: there is no operand "${name}"`);
-    return operand.buffer;
+    return this.#operand(name).buffer;
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
 import type { Dtype } from "../graph/ir.ts";
+import type { OperandEncoding } from "../kernels/shared/tunable.ts";
 
 /**
  * Words of a tile that is repeated over a buffer: a prime number, so that no two rows of a matrix
@@ -40,12 +41,12 @@ function masks(dtype: Dtype, magnitude: number): { readonly keep: number; readon
  * `words` words of reproducible random values: floats of either sign from `magnitude` to twice that,
  * bytes of any bits. The generator is xorshift32 (Marsaglia, 2003).
  */
-export function randomWords(
+export function randomBytes(
   words: number,
   dtype: Dtype,
   magnitude: number,
   seed: number,
-): Uint32Array<ArrayBuffer> {
+): Uint8Array<ArrayBuffer> {
   const { keep, set } = masks(dtype, magnitude);
   const result = new Uint32Array(words);
   let state = seed;
@@ -55,5 +56,16 @@ export function randomWords(
     state ^= state << 5;
     result[i] = (state & keep) | set;
   }
-  return result;
+  return new Uint8Array(result.buffer);
+}
+
+/** Random floats as an operand holds them. */
+export function encodedBytes(
+  { valuesIn, encode }: OperandEncoding,
+  bytes: number,
+  magnitude: number,
+  seed: number,
+): Uint8Array<ArrayBuffer> {
+  const values = new Float32Array(randomBytes(valuesIn(bytes), "f32", magnitude, seed).buffer);
+  return new Uint8Array(encode(values));
 }

@@ -2,13 +2,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { requestTestDevice } from "../../tests/support/gpu.ts";
 import type { CapabilityOverrides } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import type { Route } from "../gpu/kernel.ts";
 import type { OperandSize, TunableCall } from "../graph/tuning.ts";
 import { linearQ4gswTunable } from "../kernels/linear_q4gsw/linear-q4gsw.ts";
 import { normLinearTunable } from "../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import type { Candidate, Tunable } from "../kernels/shared/tunable.ts";
 import { sdpaWithKvCacheTunable } from "../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
 import { tuneCall } from "./tune-call.ts";
+import { altered } from "./altered.test-support.ts";
 import { Deadline } from "./deadline.ts";
 import { tuneCalls } from "./tune-calls.ts";
 
@@ -38,17 +38,8 @@ function gemv(gpu: GpuDevice, strangers: readonly Candidate<unknown>[] = []): Tu
 }
 
 /** The default with its shader changed. */
-function altered(gpu: GpuDevice, name: string, change: (wgsl: string) => string) {
-  const make = (): Route<unknown> => {
-    const route = gemv(gpu).tunable.candidates[0].route();
-    const dispatches = route.dispatches.map((dispatch) => ({
-      ...dispatch,
-      kernel: { ...dispatch.kernel, source: change(dispatch.kernel.source) },
-    }));
-    return { ...route, dispatches };
-  };
-  return { name, route: make };
-}
+const alteredGemv = (gpu: GpuDevice, name: string, change: (wgsl: string) => string) =>
+  altered(gemv(gpu).tunable.candidates[0], name, change);
 
 const OFF_BY_ONE = (wgsl: string) => wgsl.replace("- 8.0", "- 7.0");
 const UNWRITTEN = (wgsl: string) =>
@@ -84,9 +75,9 @@ describe.each<[string, CapabilityOverrides]>([
   test("never chooses what is wrong, and says so", async () => {
     const strangers = [
       // Right after the default, whose results must not be taken for its own.
-      altered(gpu, "unwritten", UNWRITTEN),
-      altered(gpu, "wrong", OFF_BY_ONE),
-      altered(gpu, "no wgsl", NO_WGSL),
+      alteredGemv(gpu, "unwritten", UNWRITTEN),
+      alteredGemv(gpu, "wrong", OFF_BY_ONE),
+      alteredGemv(gpu, "no wgsl", NO_WGSL),
     ];
     const { timesNs, warnings } = await tuneCall(gpu, gemv(gpu, strangers), plenty());
     const found = warnings.map((warning) => /M=1: (.*?) is not used/.exec(warning)?.[1]);
@@ -104,7 +95,7 @@ describe("measuring", () => {
   test("a wrong default is told loudly and replaced", async () => {
     const call = gemv(gpu);
     const [, ...others] = call.tunable.candidates;
-    const wrong = altered(gpu, "default", OFF_BY_ONE);
+    const wrong = alteredGemv(gpu, "default", OFF_BY_ONE);
     const tunable = { ...call.tunable, candidates: [wrong, ...others] as const };
     const result = await tuneCall(gpu, { ...call, tunable }, plenty());
     expect(result.warnings).toEqual([expect.stringContaining("THE DEFAULT KERNEL IS WRONG")]);

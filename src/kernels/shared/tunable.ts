@@ -1,5 +1,11 @@
 /** Calls that several routes can serve, which one best being a question for the device. */
 import type { Route } from "../../gpu/kernel.ts";
+import {
+  LIMB_GROUP_BYTES,
+  LIMB_GROUP_SIZE,
+  packLimbs,
+  unpackLimbs,
+} from "../../quant/int8-limbs.ts";
 import type { Tolerance } from "../testing/compare.ts";
 
 /** One way to run a call. */
@@ -22,6 +28,21 @@ export interface Trial<Live> {
   readonly ints?: Readonly<Record<string, number>>;
 }
 
+/** How an operand's bytes stand for numbers, where its element type does not say. */
+export interface OperandEncoding {
+  /** Numbers in so many bytes. */
+  readonly valuesIn: (bytes: number) => number;
+  readonly encode: (values: Float32Array) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => ArrayLike<number>;
+}
+
+/** Rows as two int8 limbs: see src/quant/int8-limbs.ts. */
+export const LIMBS: OperandEncoding = {
+  valuesIn: (bytes) => (bytes / LIMB_GROUP_BYTES) * LIMB_GROUP_SIZE,
+  encode: (values) => packLimbs(values),
+  decode: unpackLimbs,
+};
+
 /** A call with the routes that shape and capabilities leave to choose from. Plain data. */
 export interface Tunable<Live> {
   /**
@@ -37,6 +58,8 @@ export interface Tunable<Live> {
   readonly tolerance: Tolerance;
   /** Magnitude of an operand's random values, where it is not 1. */
   readonly magnitudes?: Readonly<Record<string, number>>;
+  /** Of operands whose elements are not simply numbers. */
+  readonly encodings?: Readonly<Record<string, OperandEncoding>>;
 }
 
 /**
