@@ -53,8 +53,20 @@ test("a default that nobody agrees with is rejected where others agree", () => {
   expect(rejections[0]?.reference).toBe("a");
 });
 
+test("what no candidate writes is no part of the results", () => {
+  const unwritten = Number.NaN;
+  const outputs = [
+    output("default", [...RIGHT, unwritten]),
+    output("a", [...RIGHT, unwritten]),
+    output("wrong", [...WRONG, unwritten]),
+    output("more than the others", [...RIGHT, 4]),
+    output("less than the others", [1, 2, unwritten, unwritten]),
+  ];
+  expect(judge(outputs, TOLERANCE).sound).toEqual(["default", "a"]);
+});
+
 test("a default without numbers is rejected for anything that has some", () => {
-  const unwritten = output("default", [Number.NaN, 2, 3]);
+  const unwritten = output("default", [Number.NaN, Number.NaN, Number.NaN]);
   expect(judge([unwritten, output("a", RIGHT)], TOLERANCE).sound).toEqual(["a"]);
   expect(judge([unwritten], TOLERANCE).sound).toEqual([]);
 });

@@ -40,23 +40,26 @@ function difference(
     : `${failures} of ${actual.values.length} results off, by up to ${maxAbsolute.toPrecision(2)}`;
 }
 
-const isFinite = ({ values }: CandidateOutput): boolean => values.every(Number.isFinite);
-
 /**
- * Whose results are right: the default's, unless nobody agrees with it and others agree with each
- * other, or it has none that are numbers.
+ * Whether there are results at all. Buffers may be larger than results, and what nobody writes is NaN
+ * with everybody.
  */
+const hasNumbers = ({ values }: CandidateOutput): boolean => values.some(Number.isFinite);
+
+/** Whose results are right: the default's, unless nobody agrees with it and others agree. */
 function referenceAmong(
   first: CandidateOutput,
   others: readonly CandidateOutput[],
   tolerance: Tolerance,
 ): CandidateOutput {
-  const finite = others.filter(isFinite);
+  const candidates = others.filter(hasNumbers);
   const hasCompany = (output: CandidateOutput) =>
-    finite.some((other) => other !== output && difference(other, output, tolerance) === undefined);
-  if (isFinite(first) && hasCompany(first)) return first;
-  const stranger = isFinite(first) ? undefined : finite[0];
-  return finite.find(hasCompany) ?? stranger ?? first;
+    candidates.some(
+      (other) => other !== output && difference(other, output, tolerance) === undefined,
+    );
+  if (hasNumbers(first) && hasCompany(first)) return first;
+  const stranger = hasNumbers(first) ? undefined : candidates[0];
+  return candidates.find(hasCompany) ?? stranger ?? first;
 }
 
 /** Says which candidates may be chosen. The first is the default. */
@@ -67,7 +70,7 @@ export function judge(outputs: readonly CandidateOutput[], tolerance: Tolerance)
   const sound: string[] = [];
   const rejections: Rejection[] = [];
   for (const output of outputs) {
-    const why = isFinite(output)
+    const why = hasNumbers(output)
       ? difference(output, reference, tolerance)
       : "results that are no numbers";
     if (why === undefined) sound.push(output.name);

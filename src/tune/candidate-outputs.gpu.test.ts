@@ -85,7 +85,7 @@ test("encoded operands are made and compared as the numbers they stand for", asy
       candidates: [
         right,
         altered(right, "twice as large", (wgsl) =>
-          wgsl.replace("bitcast<u32>(scale)", "bitcast<u32>(2.0 * scale)"),
+          wgsl.replace("bitcast<u32>(words.scale)", "bitcast<u32>(2.0 * words.scale)"),
         ),
         same(right),
       ],

@@ -13,7 +13,7 @@ import type { StatedWork } from "../../gpu/work.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
-import { defaultRoute, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
+import { defaultRoute, LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { siluMul } from "../silu_mul/silu-mul.ts";
 import linearSource from "./linear.wgsl";
@@ -154,6 +154,7 @@ function tunable(
         .filter((operand) => operand.endsWith("scales"))
         .map((operand) => [operand, scaleMagnitude(K)]),
     ),
+    encodings: { limbs: LIMBS },
   };
 }
 
