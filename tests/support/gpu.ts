@@ -6,12 +6,19 @@ import { findGpu } from "../../src/platform/node/gpu.ts";
 /** Which adapter this run is about; the Vitest configuration sets it. */
 const name = process.env["TETRAD_TEST_ADAPTER"] ?? "";
 
+const describe = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
+  [vendor, architecture, device, description].join(" ");
+
 /**
  * A device on the adapter under test. A missing adapter fails the tests. It is drained and
  * destroyed after the test file.
  */
 export async function requestTestDevice(options: DeviceOptions = {}): Promise<GpuDevice> {
   const { gpu, adapter } = await findGpu({ forceSoftware: name === "swiftshader" });
+  // Without a Vulkan loader, say, another adapter would be found and pass for this one.
+  if (name.startsWith("lavapipe") && !/llvmpipe/i.test(describe(adapter.info))) {
+    throw new Error(`tests: the adapter is ${describe(adapter.info)}; "${name}" needs lavapipe`);
+  }
   const device = await GpuDevice.fromAdapter(adapter, gpu.wgslLanguageFeatures, options);
   device.device.addEventListener("uncapturederror", ({ error }) => {
     throw error;
