@@ -1,11 +1,11 @@
 /** Attention of one row: what passes make of projections, rotation, cache and softmax. */
-import { attentionLinearAddQ4gsw } from "../../kernels/row_projection_q4gsw/row-groups.ts";
+import { attentionLinearAddTunable } from "../../kernels/row_projection_q4gsw/row-groups.ts";
 import { qkvRotaryTunable } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-split.ts";
 import { sdpaPartialsTunable } from "../../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
 import type { Tensor } from "../ir.ts";
 import { cacheType, positionCondition } from "./attention.ts";
-import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
+import { fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Op } from "./op.ts";
 import { scaleType } from "./quantized.ts";
 import { inferMatrices, inferRow, joinedMatrices, readRow, ROW } from "./row-arguments.ts";
@@ -191,7 +191,7 @@ export const attentionLinearAddQ4gswOp: Op = {
     const [N = 0] = inferMatrices(args, K, args.constantInt(OUTPUT.group), OUTPUT.weight, 1);
     return inferAdded(args, N, OUTPUT);
   },
-  lower(node, { capabilities }) {
+  lower(node, context) {
     const args = readArguments(node);
     const cache = args.tensor(OUTPUT.cache);
     const [weight, scales] = [args.tensor(OUTPUT.weight), args.tensor(OUTPUT.scales)];
@@ -199,8 +199,8 @@ export const attentionLinearAddQ4gswOp: Op = {
     const position = args.int(OUTPUT.position);
     const [out, limbs] = node.results as [Tensor, Tensor];
     return [
-      call(
-        attentionLinearAddQ4gsw(
+      tunedCall(
+        attentionLinearAddTunable(
           {
             heads: args.constantInt(OUTPUT.heads),
             kvHeads: fixedDim(cache, 2),
@@ -211,7 +211,7 @@ export const attentionLinearAddQ4gswOp: Op = {
             scaleType: scaleType(scales),
             nextNorm: nextNorm !== undefined,
           },
-          capabilities,
+          context.capabilities,
         ),
         {
           partial_out: args.tensor(OUTPUT.partialOut),
@@ -224,6 +224,7 @@ export const attentionLinearAddQ4gswOp: Op = {
           out_limbs: limbs,
         },
         (values) => ({ position: values.get(position) }),
+        context,
       ),
     ];
   },

@@ -1,7 +1,7 @@
 /** Projections of one row: what passes make of a decoder's norm, linear layers and SwiGLU. */
 import {
-  linearAddLimbsQ4gsw,
-  swigluLimbsQ4gsw,
+  linearAddLimbsTunable,
+  swigluLimbsTunable,
 } from "../../kernels/row_projection_q4gsw/row-groups.ts";
 import {
   normLinearTunable,
@@ -9,7 +9,7 @@ import {
   swigluTunable,
 } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import type { Tensor } from "../ir.ts";
-import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
+import { fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Op, Operand } from "./op.ts";
 import { inferRow, joinedMatrices, limbsType, readRow, ROW, rowOf } from "./row-arguments.ts";
 
@@ -76,15 +76,16 @@ export const swigluQ4gswOp: Op = {
 /** As `tetrad.swiglu_q4gsw`, but the result is limbs. */
 export const swigluLimbsQ4gswOp: Op = {
   infer: (args) => [limbsType(inferGateAndUp(args))],
-  lower(node, { capabilities }) {
+  lower(node, context) {
     const { shape, input, matrix } = readRow(node);
     const matrices = gateAndUp(matrix);
     const N = fixedDim(matrices.gate, 0);
     return [
-      call(
-        swigluLimbsQ4gsw({ ...shape, N }, capabilities),
+      tunedCall(
+        swigluLimbsTunable({ ...shape, N }, context.capabilities),
         { ...input, ...matrices, out_limbs: onlyResult(node) },
         nothingLive,
+        context,
       ),
     ];
   },
@@ -115,17 +116,17 @@ export const linearAddLimbsQ4gswOp: Op = {
     const [N = 0] = inferRow(args, 1);
     return inferAdded(args, N, ADDED);
   },
-  lower(node, { capabilities }) {
+  lower(node, context) {
     const args = readArguments(node);
     const { shape, input, matrix } = readRow(node);
     const [weight, scales] = matrix(0);
     const nextNorm = args.optionalTensor(ADDED.nextNorm);
     const [out, limbs] = node.results as [Tensor, Tensor];
     return [
-      call(
-        linearAddLimbsQ4gsw(
+      tunedCall(
+        linearAddLimbsTunable(
           { ...shape, N: fixedDim(weight, 0), nextNorm: nextNorm !== undefined },
-          capabilities,
+          context.capabilities,
         ),
         {
           ...input,
@@ -137,6 +138,7 @@ export const linearAddLimbsQ4gswOp: Op = {
           out_limbs: limbs,
         },
         nothingLive,
+        context,
       ),
     ];
   },

@@ -1,9 +1,9 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities, DeviceLimits } from "../../gpu/capabilities.ts";
-import type { Route } from "../../gpu/kernel.ts";
 import { limbGroups, packLimbs, unpackLimbs } from "../../quant/int8-limbs.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
 import { sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
+import { defaultRoute } from "../shared/tunable.ts";
 import { randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Operand } from "../testing/run-route.ts";
@@ -11,12 +11,12 @@ import { defineSuite } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { joinSplitsReference } from "./row-groups.reference.ts";
 import {
-  attentionLinearAddQ4gsw,
+  attentionLinearAddTunable,
   limbBytes,
-  linearAddLimbsQ4gsw,
+  linearAddLimbsTunable,
   projectsAttention,
   projectsToLimbs,
-  swigluLimbsQ4gsw,
+  swigluLimbsTunable,
 } from "./row-groups.ts";
 import type { AttentionProjectionShape, LimbProjectionShape } from "./row-groups.ts";
 import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
@@ -30,6 +30,8 @@ interface Options {
   readonly nextNorm?: false;
   readonly limits?: Partial<DeviceLimits>;
   readonly heavy?: string;
+  /** Whatever a device may choose by measuring is checked. */
+  readonly candidates?: true;
 }
 
 const EPSILON = 1e-5;
@@ -109,11 +111,14 @@ function rowCase(
   const matrices = () => names.map((_, index) => randomMatrix(shape, 10 * index + 4));
   const residual = () => randomValues(N, 7);
   const next = () => (nextNorm ? randomValues(N, 8) : undefined);
-  const run: (capabilities: Capabilities) => Route<object> = (capabilities) =>
-    swiglu ? swigluLimbsQ4gsw(shape, capabilities) : linearAddLimbsQ4gsw(shape, capabilities);
+  const make = swiglu ? swigluLimbsTunable : linearAddLimbsTunable;
+  const tunable = (capabilities: Capabilities) => make(shape, restricted(capabilities, options));
   return {
     name: caseName(kind, `${K}x${N}`, options),
-    route: (capabilities) => run(restricted(capabilities, options)),
+    route: (capabilities) => defaultRoute(tunable(capabilities)),
+    ...(options.candidates === undefined
+      ? {}
+      : { candidates: (capabilities) => tunable(capabilities).candidates }),
     expectRoute: () => `${kind}_${input}`,
     reachable: (capabilities) => projectsToLimbs(shape, restricted(capabilities, options)),
     live: {},
@@ -185,6 +190,8 @@ function attentionCase(
     scaleType,
     nextNorm,
   };
+  const tunable = (capabilities: Capabilities) =>
+    attentionLinearAddTunable(shape, restricted(capabilities, options));
   const splits = sdpaSplits(shape).at(position).splits;
   const partials = () => ({
     // Maxima far apart, so that splits count very differently.
@@ -202,7 +209,10 @@ function attentionCase(
       `${heads}/${kvHeads}x${headSize} C${cacheLength} at ${position} to ${N}`,
       options,
     ),
-    route: (capabilities) => attentionLinearAddQ4gsw(shape, restricted(capabilities, options)),
+    route: (capabilities) => defaultRoute(tunable(capabilities)),
+    ...(options.candidates === undefined
+      ? {}
+      : { candidates: (capabilities) => tunable(capabilities).candidates }),
     expectRoute: () => "attention_linear_add_limbs",
     reachable: (capabilities) => projectsAttention(shape, restricted(capabilities, options)),
     live: { position },
@@ -268,4 +278,8 @@ export const rowGroupsSuite = defineSuite("row_projection_to_limbs", [
   attentionCase([6, 6, 48, 512, 0, 288]),
   attentionCase([8, 2, 20, 512, 200, 64], { groupSize: 160, nextNorm: false }),
   attentionCase([4, 1, 64, 4096, 4095, 96], { scaleType: "f32" }),
+  // Every layout that a device may choose
+  swiglu(1024, 64, { candidates: true }),
+  linearAdd(8192, 32, { candidates: true }),
+  attentionCase([4, 2, 64, 512, 300, 64], { candidates: true }),
 ]);

@@ -12,6 +12,8 @@ import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { productWork } from "../../gpu/work.ts";
 import { partialBytes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
+import { LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
+import type { Candidate, OperandEncoding, Tunable } from "../shared/tunable.ts";
 import groupAddSource from "./group-add.wgsl";
 import groupSwigluSource from "./group-swiglu.wgsl";
 import inputPartialsSource from "./input-partials.wgsl";
@@ -19,7 +21,7 @@ import limbDot from "./limb-dot.wgsl";
 import limbWords from "./limb-words.wgsl";
 import projectGroupsSource from "./project-groups.wgsl";
 import q4Steps from "./q4-steps.wgsl";
-import { isFused, limbInput, stepConstants, writesLimbs } from "./row-input.ts";
+import { isFused, limbInput, stepConstants, takesPairs, writesLimbs } from "./row-input.ts";
 import type { NothingLive, RowInput, RowProjectionShape } from "./row-input.ts";
 
 /** A projection of N rows that writes limbs. */
@@ -55,14 +57,62 @@ export function projectsToLimbs(
   );
 }
 
-/** How lanes share a group's outputs: TEAM of them ROWS outputs, as many as the device allows. */
-function teams(blocks: number, { subgroups, limits }: Capabilities) {
+/** What a device is asked to choose from, if it is asked. */
+const LANES = [128, 256, 512, 1024];
+const ROWS = [1, 2, 4];
+
+/** How the lanes of a workgroup share its 32 outputs. */
+type Variant = {
+  readonly lanes: number;
+  /** Outputs of a team of lanes. */
+  readonly rows: number;
+  /** Blocks of 32 weights that a lane takes at a time. */
+  readonly step: number;
+};
+
+/** Lanes that share outputs, of so many lanes that share 32. */
+const teamOf = ({ lanes, rows }: Variant): number => (lanes * rows) / LIMB_GROUP_SIZE;
+
+const smallestTeam = ({ subgroups }: Capabilities): number =>
+  Math.max(MIN_TEAM, subgroups?.maxSize ?? 0);
+
+/** The layout where nothing was measured: as many lanes as the device allows. */
+function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities): Variant {
+  const blocks = shape.K / 32;
   const wanted = wantedLanes(blocks);
-  const smallest = Math.max(MIN_TEAM, subgroups?.maxSize ?? 0);
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, wanted.workgroup);
-  const workgroup = Math.max(smallest, most);
-  const team = Math.max(smallest, Math.min(wanted.team, (workgroup * MAX_ROWS) / LIMB_GROUP_SIZE));
-  return { TEAM: team, ROWS: Math.max(1, (team * LIMB_GROUP_SIZE) / workgroup) };
+  const smallest = smallestTeam(capabilities);
+  const { maxComputeInvocationsPerWorkgroup: most } = capabilities.limits;
+  const lanes = Math.max(smallest, Math.min(most, wanted.workgroup));
+  const team = Math.max(smallest, Math.min(wanted.team, (lanes * MAX_ROWS) / LIMB_GROUP_SIZE));
+  const rows = Math.max(1, (team * LIMB_GROUP_SIZE) / lanes);
+  return { lanes, rows, step: blocks >= LONG_BLOCKS && takesPairs(shape) ? 2 : 1 };
+}
+
+/** The layouts a device can run, the preferred first. */
+function variants(
+  shape: LimbProjectionShape,
+  { matrices, storageBytes = 0 }: Projection,
+  capabilities: Capabilities,
+): readonly [Variant, ...Variant[]] {
+  const { subgroups, limits } = capabilities;
+  const [first, ...others] = variantsOf(preferredVariant(shape, capabilities), {
+    lanes: LANES,
+    rows: ROWS,
+    step: takesPairs(shape) ? [1, 2] : [1],
+  });
+  const fits = (variant: Variant): boolean => {
+    const { lanes, rows } = variant;
+    const sums = (lanes / (subgroups?.minSize ?? 1)) * (matrices * rows + 1);
+    const bytes = 4 * (sums + 2 * LIMB_GROUP_SIZE) + storageBytes;
+    const team = teamOf(variant);
+    return (
+      lanes <= limits.maxComputeInvocationsPerWorkgroup &&
+      bytes <= limits.maxComputeWorkgroupStorageSize &&
+      team >= smallestTeam(capabilities) &&
+      team <= Math.max(shape.K / 32, teamOf(first))
+    );
+  };
+  return [first, ...others.filter(fits)];
 }
 
 interface Projection {
@@ -70,6 +120,8 @@ interface Projection {
   readonly parts: readonly string[];
   readonly matrices: number;
   readonly constants?: KernelConstants;
+  /** Workgroup memory that it takes for itself. */
+  readonly storageBytes?: number;
   readonly bind: Readonly<Record<string, string>>;
 }
 
@@ -80,28 +132,71 @@ function groupKernel(
   shape: LimbProjectionShape,
   source: Source,
   projection: Projection,
+  variant: Variant,
   capabilities: Capabilities,
 ) {
-  const { K, groupSize } = shape;
-  if (!projectsToLimbs(shape, capabilities)) {
-    throw new UnsupportedError(
-      `${projection.name}: ${shape.N} outputs of K ${K}, groups of ${groupSize}; supported: ` +
-        `multiples of 32, on devices with subgroups and integer dot products`,
-    );
-  }
   return defineKernel({
     label: `${projection.name}_q4gsw_limbs`,
     parts: [limbWords, q4Steps, ...source.parts, ...projection.parts, projectGroupsSource],
     constants: {
-      ...teams(K / 32, capabilities),
+      TEAM: teamOf(variant),
+      ROWS: variant.rows,
       SMALLEST_SUBGROUP: capabilities.subgroups?.minSize ?? 1,
-      ...stepConstants(shape, K / 32 >= LONG_BLOCKS),
+      ...stepConstants(shape, variant.step === 2),
       NORM: source.lacksFactor,
       NORM_NEXT: shape.nextNorm ?? false,
       ...projection.constants,
     },
   });
 }
+
+/** The layouts of a projection as candidates. Throws where the device runs none of them. */
+function tunable<Live>(
+  shape: LimbProjectionShape,
+  projection: Projection,
+  input: string,
+  trials: Tunable<Live>["trials"],
+  route: (variant: Variant) => Route<Live>,
+  capabilities: Capabilities,
+): Tunable<Live> {
+  const { K, N, groupSize, scaleType, norm, nextNorm } = shape;
+  if (!projectsToLimbs(shape, capabilities)) {
+    throw new UnsupportedError(
+      `${projection.name}: ${shape.N} outputs of K ${K}, groups of ${groupSize}; supported: ` +
+        `multiples of 32, on devices with subgroups and integer dot products`,
+    );
+  }
+  const candidate = (variant: Variant): Candidate<Live> => ({
+    name: variantName(variant),
+    route: () => route(variant),
+  });
+  const [first, ...others] = variants(shape, projection, capabilities);
+  const key = [
+    `${projection.name}_q4gsw N=${N} K=${K} g${groupSize} ${scaleType} ${input}`,
+    norm !== undefined && "norm",
+    nextNorm && "next norm",
+  ];
+  return {
+    key: key.filter(Boolean).join(" "),
+    candidates: [candidate(first), ...others.map(candidate)],
+    trials,
+    tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
+    magnitudes: Object.fromEntries(
+      Object.values(projection.bind)
+        .filter((operand) => operand.endsWith("scales"))
+        .map((operand) => [operand, scaleMagnitude(K)]),
+    ),
+    encodings: { limbs: LIMBS, out_limbs: LIMBS, partial_stats: PARTIAL_STATS },
+  };
+}
+
+/** Maxima, and sums of powers of two, which are positive. */
+const PARTIAL_STATS: OperandEncoding = {
+  valuesIn: (bytes) => bytes / 4,
+  encode: (values) => new Uint8Array(values.map(Math.abs).buffer),
+  decode: ({ buffer, byteOffset, byteLength }) =>
+    new Float32Array(buffer, byteOffset, byteLength / 4),
+};
 
 const groupGrid = (N: number, capabilities: Capabilities) =>
   [clampWorkgroupCount(N / LIMB_GROUP_SIZE, capabilities), 1, 1] as const;
@@ -113,38 +208,36 @@ function fromRow(
   shape: LimbProjectionShape,
   projection: Projection,
   capabilities: Capabilities,
-): Route<NothingLive> {
+): Tunable<NothingLive> {
   const input = limbInput(shape, capabilities);
-  return {
-    name: `${projection.name}_${shape.input === "limbs" ? "limbs" : "f32"}`,
+  const { K, N, norm } = shape;
+  const from = shape.input === "limbs" ? "limbs" : "f32";
+  const route = (variant: Variant): Route<NothingLive> => ({
+    name: `${projection.name}_${from}`,
     scratch: input.scratch,
     dispatches: [
       ...input.dispatches,
       {
-        kernel: groupKernel(shape, input, projection, capabilities),
+        kernel: groupKernel(shape, input, projection, variant, capabilities),
         bind: { x: input.operand, ...projection.bind },
-        params: () => ({
-          N: shape.N,
-          epsilon: shape.norm?.epsilon ?? 0,
-          splits: 0,
-          blocks: shape.K / 32,
-        }),
-        grid: () => groupGrid(shape.N, capabilities),
-        work: () => productWork(1, projection.matrices * shape.N, shape.K),
+        params: () => ({ N, epsilon: norm?.epsilon ?? 0, splits: 0, blocks: K / 32 }),
+        grid: () => groupGrid(N, capabilities),
+        work: () => productWork(1, projection.matrices * N, K),
       },
     ],
-  };
+  });
+  return tunable(shape, projection, from, [{ live: {} }], route, capabilities);
 }
 
 /**
- * SwiGLU's hidden row (Shazeer, 2020) as limbs: silu(gate · x) · (up · x), x normalised if the shape has
- * that. Operands x f32 [K] or limbs, norm f32 [K], gate and up [N, K / 8] words, gate_scales and
+ * The routes for SwiGLU's hidden row (Shazeer, 2020) as limbs: silu(gate · x) · (up · x), x normalised if
+ * the shape has that. Operands x f32 [K] or limbs, norm f32 [K], gate and up [N, K / 8] words, gate_scales and
  * up_scales, out_limbs of N values. Throws `UnsupportedError` unless {@link projectsToLimbs}.
  */
-export function swigluLimbsQ4gsw(
+export function swigluLimbsTunable(
   shape: LimbProjectionShape,
   capabilities: Capabilities,
-): Route<NothingLive> {
+): Tunable<NothingLive> {
   const operands = ["gate", "gate_scales", "up", "up_scales", "out_limbs"];
   const projection = {
     name: "swiglu_to_limbs",
@@ -170,14 +263,14 @@ const addition = ({ nextNorm = false }: LimbProjectionShape) => ({
 });
 
 /**
- * out = weight · x + residual, and the same as limbs, through the weights of the next rms_norm if the
+ * The routes for out = weight · x + residual, and the same as limbs, through the weights of the next rms_norm if the
  * shape has that. Operands x f32 [K] or limbs, norm f32 [K], weight [N, K / 8] words, scales, residual f32 [N], next_norm
  * f32 [N], out f32 [N], out_limbs of N values. Throws `UnsupportedError` unless {@link projectsToLimbs}.
  */
-export function linearAddLimbsQ4gsw(
+export function linearAddLimbsTunable(
   shape: LimbProjectionShape,
   capabilities: Capabilities,
-): Route<NothingLive> {
+): Tunable<NothingLive> {
   return fromRow(shape, { name: "linear_add_to_limbs", ...addition(shape) }, capabilities);
 }
 
@@ -200,7 +293,7 @@ interface AttentionLive {
 /** Bytes of workgroup memory that a group's sums and outputs take at the most, beside the row. */
 const GROUP_BYTES = 8192;
 
-/** Whether {@link attentionLinearAddQ4gsw} serves the shape on this device. */
+/** Whether {@link attentionLinearAddTunable} serves the shape on this device. */
 export function projectsAttention(
   shape: AttentionProjectionShape,
   capabilities: Capabilities,
@@ -213,47 +306,54 @@ export function projectsAttention(
 }
 
 /**
- * {@link linearAddLimbsQ4gsw} of attention's output, whose splits it joins: operands partial_out f32
+ * {@link linearAddLimbsTunable} of attention's output, whose splits it joins: operands partial_out f32
  * [Hq, splits, D] and partial_stats f32 [Hq, splits, 2] in place of x. Throws `UnsupportedError` unless
  * {@link projectsAttention}.
  */
-export function attentionLinearAddQ4gsw(
-  shape: AttentionProjectionShape,
+export function attentionLinearAddTunable(
+  attention: AttentionProjectionShape,
   capabilities: Capabilities,
-): Route<AttentionLive> {
-  const { heads, headSize, N } = shape;
-  const splits = sdpaSplits(shape);
-  const { bind, ...projection } = addition({ ...shape, K: heads * headSize });
-  const kernel = groupKernel(
-    { ...shape, K: heads * headSize },
-    { parts: [limbDot, inputPartialsSource], lacksFactor: false },
-    {
-      name: "attention_linear_add",
-      ...projection,
-      bind,
-      constants: { HEADS: heads, HEAD_QUADS: headSize / 4 },
-    },
-    capabilities,
-  );
-  return {
+): Tunable<AttentionLive> {
+  const { heads, kvHeads, headSize, cacheLength, N } = attention;
+  const splits = sdpaSplits(attention);
+  const K = heads * headSize;
+  const shape: LimbProjectionShape = { ...attention, K };
+  const projection: Projection = {
+    name: "attention_linear_add",
+    ...addition(shape),
+    constants: { HEADS: heads, HEAD_QUADS: headSize / 4 },
+    storageBytes: limbBytes(K),
+  };
+  const source = { parts: [limbDot, inputPartialsSource], lacksFactor: false };
+  const route = (variant: Variant): Route<AttentionLive> => ({
     name: "attention_linear_add_limbs",
     scratch: {},
     dispatches: [
       {
-        kernel,
-        bind: { partial_out: "partial_out", partial_stats: "partial_stats", ...bind },
+        kernel: groupKernel(shape, source, projection, variant, capabilities),
+        bind: {
+          partial_out: "partial_out",
+          partial_stats: "partial_stats",
+          ...projection.bind,
+        },
         params: ({ position }) => ({
           N,
           epsilon: 0,
           splits: splits.at(position).splits,
-          blocks: (heads * headSize) / 32,
+          blocks: K / 32,
         }),
         grid: () => groupGrid(N, capabilities),
-        work: (live) => ({
-          ...productWork(1, N, heads * headSize),
-          bytes: partialBytes(shape, live),
-        }),
+        work: (live) => ({ ...productWork(1, N, K), bytes: partialBytes(attention, live) }),
       },
     ],
-  };
+  });
+  const ending = (length: number) => ({ live: { position: length - 1 } });
+  return tunable(
+    shape,
+    projection,
+    `heads=${heads}/${kvHeads} C=${cacheLength}`,
+    [ending(Math.ceil(cacheLength / 8)), ending(cacheLength)],
+    route,
+    capabilities,
+  );
 }

@@ -47,17 +47,21 @@ export function isFused(
   return inBlocks && !capabilities.software && capabilities.subgroups !== undefined;
 }
 
-/** What q4-steps.wgsl is told: `pairs` asks for two blocks at a time, where their scales allow it. */
+/** Whether blocks of weights can be taken two at a time: their scales allow it. */
+export function takesPairs({ K, groupSize }: Pick<RowProjectionShape, "K" | "groupSize">): boolean {
+  const perGroup = groupSize / 32;
+  return (K / 32) % 2 === 0 && (perGroup === 1 || perGroup % 2 === 0);
+}
+
+/** What q4-steps.wgsl is told: `pairs` asks for two blocks at a time, where that is possible. */
 export function stepConstants(
-  { K, groupSize, scaleType }: Pick<RowProjectionShape, "K" | "groupSize" | "scaleType">,
+  shape: Pick<RowProjectionShape, "K" | "groupSize" | "scaleType">,
   pairs: boolean,
 ): KernelConstants {
-  const perGroup = groupSize / 32;
-  const inPairs = (K / 32) % 2 === 0 && (perGroup === 1 || perGroup % 2 === 0);
   return {
-    STEP: pairs && inPairs ? 2 : 1,
-    BLOCKS_PER_GROUP: perGroup,
-    SCALES_F16: scaleType === "f16",
+    STEP: pairs && takesPairs(shape) ? 2 : 1,
+    BLOCKS_PER_GROUP: shape.groupSize / 32,
+    SCALES_F16: shape.scaleType === "f16",
   };
 }
 
