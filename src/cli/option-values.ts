@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 export interface NumberRange {
   readonly min?: number;
@@ -37,4 +37,12 @@ export function repeatable(text: string, earlier: readonly string[] = []): reado
 /** A parser for values apart by commas, each read by `parse`. */
 export function listOption<T>(parse: (text: string) => T): (text: string) => readonly T[] {
   return (text) => text.split(",").map((part) => parse(part));
+}
+
+/** Whether a tuned device may compute in half precision. */
+export function precisionOption(): Option {
+  return new Option("--precision <p>", "fast: half precision, where it measures faster").choices([
+    "exact",
+    "fast",
+  ]);
 }

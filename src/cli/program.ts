@@ -3,7 +3,7 @@ import { addBench } from "./bench-command.ts";
 import { devicesCommand } from "./devices-command.ts";
 import { exitCodeOf, reportError } from "./failure.ts";
 import { inspectCommand } from "./inspect-command.ts";
-import { numberOption, repeatable } from "./option-values.ts";
+import { numberOption, precisionOption, repeatable } from "./option-values.ts";
 import { addProfile } from "./profile-command.ts";
 import { runCommand } from "./run-command.ts";
 import type { RunOptions } from "./run-command.ts";
@@ -92,6 +92,7 @@ function addRun(
     .option("--tokenizer <file>", "a tokenizer.json, for models that carry none")
     .option("--require-gpu", "fail where there is no GPU")
     .addOption(new Option("--software", "compute on the CPU (SwiftShader)").conflicts("requireGpu"))
+    .addOption(precisionOption())
     .option("--no-tune", "the default kernels, whatever was measured on this device")
     .option("--json", "print one JSON object at the end instead of text")
     .option(DEBUG, "show stack traces")

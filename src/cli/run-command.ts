@@ -36,6 +36,7 @@ export interface RunOptions {
   readonly software?: boolean;
   /** False with `--no-tune`. */
   readonly tune: boolean;
+  readonly precision?: "exact" | "fast";
   readonly json?: boolean;
 }
 
@@ -66,6 +67,7 @@ const loadOptions = (flags: RunOptions, signal: AbortSignal, bar: ProgressBar): 
     cacheType: flags.cacheType,
     tokenizer: flags.tokenizer,
     tune: flags.tune ? undefined : false,
+    precision: flags.precision,
     onProgress: bar.update,
     signal,
   });

@@ -6,7 +6,7 @@ import type { TunedCall, TuneResult } from "../api.ts";
 import { Tetrad } from "../node.ts";
 import { openSource } from "../platform/node/open-source.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
-import { numberOption } from "./option-values.ts";
+import { numberOption, precisionOption } from "./option-values.ts";
 import { formatTable } from "./table.ts";
 
 /** The flags of `tetrad tune`, as Commander names them. */
@@ -15,6 +15,7 @@ interface TuneFlags {
   readonly context?: number;
   readonly cacheType?: "f16" | "f32";
   readonly tokenizer?: string;
+  readonly precision?: "exact" | "fast";
   readonly requireGpu?: boolean;
   readonly software?: boolean;
   readonly json?: boolean;
@@ -44,6 +45,7 @@ export function addTune(
       numberOption({ min: 1, integer: true }),
     )
     .addOption(new Option("--cache-type <type>", "KV cache elements").choices(["f16", "f32"]))
+    .addOption(precisionOption())
     .option("--tokenizer <file>", "a tokenizer.json, for models that carry none")
     .option("--require-gpu", "fail where there is no GPU")
     .addOption(new Option("--software", "compute on the CPU (SwiftShader)").conflicts("requireGpu"))
@@ -98,7 +100,7 @@ async function tuneCommand(
   flags: TuneFlags,
   embeddedModel: string,
 ): Promise<number> {
-  const { budget, context, cacheType, tokenizer, requireGpu, software } = flags;
+  const { budget, context, cacheType, tokenizer, precision, requireGpu, software } = flags;
   const interruption = new Interruption();
   const { signal } = interruption;
   // Told as soon as possible: a wrong path before a GPU is looked for.
@@ -116,6 +118,7 @@ async function tuneCommand(
       ...(context === undefined ? {} : { contextLength: context }),
       ...(cacheType === undefined ? {} : { cacheType }),
       ...(tokenizer === undefined ? {} : { tokenizer }),
+      ...(precision === undefined ? {} : { precision }),
     });
     print(tetrad, result, flags);
     return 0;

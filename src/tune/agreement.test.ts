@@ -70,3 +70,12 @@ test("a default without numbers is rejected for anything that has some", () => {
   expect(judge([unwritten, output("a", RIGHT)], TOLERANCE).sound).toEqual(["a"]);
   expect(judge([unwritten], TOLERANCE).sound).toEqual([]);
 });
+
+test("a candidate's own tolerance counts for it", () => {
+  const rounding = {
+    ...output("rounding", [1, 2, 3.01]),
+    tolerance: { absolute: 0.02, relative: 0 },
+  };
+  const { sound } = judge([output("default", RIGHT), rounding], TOLERANCE);
+  expect(sound).toEqual(["default", "rounding"]);
+});

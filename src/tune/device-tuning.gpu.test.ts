@@ -6,6 +6,7 @@ import { rmsNorm } from "../kernels/rms_norm/rms-norm.ts";
 import type { Candidate } from "../kernels/shared/tunable.ts";
 import type { TuningStore } from "../tuning-store.ts";
 import { tuneDevice } from "./device-tuning.ts";
+import { digestOf, formatChoices } from "./stored-choices.ts";
 
 let gpu: GpuDevice;
 beforeAll(async () => {
@@ -90,4 +91,25 @@ test("a store that is broken or full of nonsense costs its contents only", async
   const { tuning, warnings } = await tuneDevice(gpu, [call("a", ["x", "y"])], { store: broken });
   expect(["x", "y"]).toContain(tuning.get("a"));
   expect(warnings).toEqual([expect.stringContaining("disk full")]);
+});
+
+test("what rounds more is chosen for those who allow it alone", async () => {
+  const exact = call("a", ["x", "y"]);
+  const [first, ...others] = exact.tunable.candidates;
+  const rounding = { ...first, name: "rounding", tolerance: { absolute: 1, relative: 1 } };
+  const tunable = { ...exact.tunable, candidates: [first, ...others, rounding] as const };
+  const both = { ...exact, tunable };
+  const countOf = async (precision: "exact" | "fast") => {
+    const { results } = await tuneDevice(gpu, [both], { precision, budgetMs: 60_000 });
+    return results[0]?.candidates;
+  };
+  expect(await countOf("exact")).toBe(2);
+  expect(await countOf("fast")).toBe(3);
+
+  // Nor does a store's word for it count.
+  const stored = new Map([["a", { digest: digestOf(exact.tunable), choice: "rounding" }]]);
+  text = formatChoices("a device", stored);
+  const { tuning, results } = await tuneDevice(gpu, [both], { store, budgetMs: 60_000 });
+  expect(results.length).toBe(1);
+  expect(["x", "y"]).toContain(tuning.get("a"));
 });

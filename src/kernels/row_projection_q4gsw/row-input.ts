@@ -97,7 +97,7 @@ function renamedWork(
 
 /** How the kernels see x: which operand or scratch buffer it is, and what fills that. */
 export interface RowInput {
-  readonly name: "f32" | "limbs";
+  readonly name: "f32" | "limbs" | "f16";
   readonly parts: readonly string[];
   readonly operand: string;
   readonly scratch: Readonly<Record<string, number>>;

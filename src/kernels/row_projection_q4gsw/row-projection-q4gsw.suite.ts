@@ -171,6 +171,7 @@ export const rowProjectionQ4gswSuite = defineSuite("row_projection_q4gsw", [
   qkv(8192, [5, 3, 2], { groupSize: 256, scaleType: "f32", norm: false }),
   // every layout that a device may choose
   linear(8192, 9, { candidates: true }),
+  linear(2048, 37, { candidates: true, norm: false, groupSize: 64, scaleType: "f32" }),
   swiglu(8192, 7, { candidates: true }),
   qkv(8192, [5, 3, 2], { candidates: true }),
 ]);

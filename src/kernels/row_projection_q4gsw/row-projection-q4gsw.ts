@@ -5,158 +5,24 @@
  */
 import { UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { clampWorkgroupCount, divideCeil } from "../../gpu/dispatch-grid.ts";
-import { defineKernel } from "../../gpu/kernel.ts";
-import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
-import type { StatedWork } from "../../gpu/work.ts";
-import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { linearQ4gsw } from "../linear_q4gsw/linear-q4gsw.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
-import { defaultRoute, LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
-import type { Candidate, Tunable } from "../shared/tunable.ts";
+import { defaultRoute } from "../shared/tunable.ts";
+import type { Tunable } from "../shared/tunable.ts";
 import { siluMul } from "../silu_mul/silu-mul.ts";
+import { rowTunable } from "./fused-projection.ts";
+import type { Projection } from "./fused-projection.ts";
 import linearSource from "./linear.wgsl";
-import projectSource from "./project.wgsl";
-import q4Steps from "./q4-steps.wgsl";
 import qkvCacheF16 from "./qkv-cache-f16.wgsl";
 import qkvCacheF32 from "./qkv-cache-f32.wgsl";
 import qkvMatrixSource from "./qkv-matrix.wgsl";
 import qkvRotarySource from "./qkv-rotary.wgsl";
 import qkvSource from "./qkv.wgsl";
-import { isFused, limbInput, plainInput, renamed, stepConstants } from "./row-input.ts";
+import { isFused, plainInput, renamed } from "./row-input.ts";
 import type { NothingLive, RowProjectionShape } from "./row-input.ts";
 import swigluSource from "./swiglu.wgsl";
-
-/** The longest K for which 32 lanes a workgroup were best; a longer one gives each too much to do. */
-const SHORT_K = 4096;
-const SHORT_K_LANES = 32;
-const LONG_K_LANES = 128;
-
-/** What a device is asked to choose from, if it is asked. */
-const LANES = [32, 64, 128, 256];
-const OUTPUTS = [1, 2, 4];
-
-/** How the kernels of this folder are laid out. */
-type Variant = {
-  /** What the projection reads x as. */
-  readonly input: "limbs" | "f32";
-  /** Lanes a workgroup. */
-  readonly lanes: number;
-  /** Outputs an item, of each matrix that is in it. */
-  readonly outputs: number;
-};
-
-interface Projection {
-  readonly name: string;
-  readonly parts: readonly string[];
-  /** Rows of each part of the result, which no item crosses. */
-  readonly rows: readonly number[];
-  /** Outputs an item where nothing was measured, and whether it may be another number. */
-  readonly outputs: number;
-  readonly fixedOutputs?: true;
-  readonly bind: Readonly<Record<string, string>>;
-  readonly constants?: KernelConstants;
-  readonly params: Readonly<Record<string, number>>;
-  readonly work: StatedWork;
-}
-
-/** The layouts that a device can run, the one for unmeasured devices first. */
-function variants(
-  { K, input }: RowProjectionShape,
-  { outputs, fixedOutputs }: Projection,
-  { integerDot, subgroups, limits }: Capabilities,
-): readonly [Variant, ...Variant[]] {
-  const atLeast = subgroups?.minSize ?? 0;
-  const atMost = limits.maxComputeInvocationsPerWorkgroup;
-  const wanted = K <= SHORT_K ? SHORT_K_LANES : LONG_K_LANES;
-  const lanes = Math.min(Math.max(wanted, atLeast), atMost);
-  const blocks = K / 32;
-  return variantsOf<Variant>(
-    { input: integerDot ? "limbs" : "f32", lanes, outputs },
-    {
-      input: !integerDot ? ["f32"] : input === "limbs" ? ["limbs"] : ["limbs", "f32"],
-      lanes: LANES.filter(
-        (count) => count >= atLeast && count <= atMost && count <= Math.max(blocks, lanes),
-      ),
-      outputs: fixedOutputs ? [outputs] : OUTPUTS,
-    },
-  );
-}
-
-/** What fills the input, then one dispatch over all matrices. */
-function fused(
-  shape: RowProjectionShape,
-  projection: Projection,
-  variant: Variant,
-  capabilities: Capabilities,
-): Route<NothingLive> {
-  const { K, norm } = shape;
-  const { lanes, outputs } = variant;
-  const input =
-    variant.input === "limbs" ? limbInput(shape, capabilities) : plainInput(shape, capabilities);
-  const items = projection.rows.reduce((sum, rows) => sum + divideCeil(rows, outputs), 0);
-  const kernel: Kernel = defineKernel({
-    label: `${projection.name}_q4gsw_${input.name}`,
-    parts: [q4Steps, ...input.parts, ...projection.parts, projectSource],
-    constants: {
-      OUTPUTS: outputs,
-      ...stepConstants(shape, false),
-      NORM: input.lacksFactor,
-      ...projection.constants,
-    },
-    overrides: { WORKGROUP_SIZE: lanes },
-  });
-  return {
-    name: `${projection.name}_${input.name}`,
-    scratch: input.scratch,
-    dispatches: [
-      ...input.dispatches,
-      {
-        kernel,
-        bind: { x: input.operand, ...projection.bind },
-        params: () => ({ K, epsilon: norm?.epsilon ?? 0, ...projection.params }),
-        grid: () => [clampWorkgroupCount(items, capabilities), 1, 1],
-        work: () => projection.work,
-      },
-    ],
-  };
-}
-
-/** The fused routes and the separate operators, in whichever order suits an unmeasured device. */
-function tunable(
-  shape: RowProjectionShape,
-  projection: Projection,
-  separate: () => Route<NothingLive>,
-  capabilities: Capabilities,
-  fits = true,
-): Tunable<NothingLive> {
-  const { K, groupSize, scaleType, norm } = shape;
-  const apart: Candidate<NothingLive> = { name: "separate", route: separate };
-  const candidate = (variant: Variant): Candidate<NothingLive> => ({
-    name: variantName(variant),
-    route: () => fused(shape, projection, variant, capabilities),
-  });
-  const together =
-    fits && isFused(shape, capabilities) ? variants(shape, projection, capabilities) : [];
-  const [first, ...others] = together;
-  const N = projection.rows.join("+");
-  return {
-    key: `${projection.name}_row_q4gsw N=${N} K=${K} g${groupSize} ${scaleType}${norm ? " norm" : ""}${shape.input === "limbs" ? " limbs" : ""}`,
-    candidates:
-      first === undefined
-        ? [apart]
-        : [candidate(first), ...others.map(candidate), ...(shape.input === "limbs" ? [] : [apart])],
-    trials: [{ live: {} }],
-    tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
-    magnitudes: Object.fromEntries(
-      Object.values(projection.bind)
-        .filter((operand) => operand.endsWith("scales"))
-        .map((operand) => [operand, scaleMagnitude(K)]),
-    ),
-    encodings: { limbs: LIMBS },
-  };
-}
 
 /** The input of operators that run one after another: never limbs. */
 function separateInput(shape: RowProjectionShape, capabilities: Capabilities) {
@@ -215,7 +81,7 @@ export function normLinearTunable(
     work: { ...productWork(1, N, K), bytes: { out: 4 * N } },
   };
   const separate = () => separateNormLinear(shape, capabilities);
-  return tunable(shape, projection, separate, capabilities);
+  return rowTunable(shape, projection, separate, capabilities);
 }
 
 function separateNormLinear(
@@ -264,7 +130,7 @@ export function swigluTunable(
     params: { N },
     work: productWork(1, 2 * N, K),
   };
-  return tunable(shape, projection, () => separateSwiglu(shape, capabilities), capabilities);
+  return rowTunable(shape, projection, () => separateSwiglu(shape, capabilities), capabilities);
 }
 
 function separateSwiglu(shape: SwigluShape, capabilities: Capabilities): Route<NothingLive> {
@@ -319,7 +185,7 @@ export function qkvTunable(shape: QkvShape, capabilities: Capabilities): Tunable
     work: productWork(1, q_rows + k_rows + v_rows, shape.K),
   };
   const separate = () => separateQkv(shape, capabilities);
-  return tunable(shape, projection, separate, capabilities, shape.joined);
+  return rowTunable(shape, projection, separate, capabilities, shape.joined);
 }
 
 function separateQkv(shape: QkvShape, capabilities: Capabilities): Route<NothingLive> {
@@ -425,7 +291,7 @@ export function qkvRotaryTunable(
       bytes: { k_cache: cacheRow, v_cache: cacheRow, cos: 4 * tableWidth, sin: 4 * tableWidth },
     },
   };
-  const made = tunable(shape, projection, unsupported, capabilities);
+  const made = rowTunable(shape, projection, unsupported, capabilities);
   const [first, ...others] = made.candidates;
   return { ...made, candidates: [first, ...others.filter(({ name }) => name !== "separate")] };
 }
