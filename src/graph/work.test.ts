@@ -80,12 +80,14 @@ describe("the work of a dispatch", () => {
 
   test("the unit is the one that the kernel's source names", () => {
     const matrix = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
-    const [work] = workOf(
+    const works = workOf(
       (graph) => linear(graph, 512, 256, false),
       { S: 128 },
       { ...GPU, subgroupMatrices: [matrix] },
     );
-    expect(work).toMatchObject({ unit: "subgroup-matrix", operations: 2 * 128 * 512 * 256 });
+    expect(works.filter(({ operations }) => operations > 0)).toMatchObject([
+      { unit: "subgroup-matrix", operations: 2 * 128 * 512 * 256 },
+    ]);
   });
 
   test("a fused projection that runs as separate operators has their work", () => {

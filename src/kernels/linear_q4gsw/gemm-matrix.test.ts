@@ -42,11 +42,21 @@ const SHAPE: LinearQ4gswShape = {
 const nameFor = (shape: Partial<LinearQ4gswShape>, capabilities = GPU): string =>
   linearQ4gsw({ ...SHAPE, ...shape }, capabilities).name;
 
-/** Label, workgroups and lanes of what a run with M live rows dispatches. */
+/** What a run with M live rows dispatches: labels without the operator's, workgroups and lanes. */
 const dispatched = (M: number, shape: Partial<LinearQ4gswShape> = {}, capabilities = GPU) =>
   linearQ4gsw({ ...SHAPE, ...shape }, capabilities)
-    .dispatches.filter(({ grid }) => grid({ M })[0] > 0)
-    .map(({ kernel, grid }) => [kernel.label, grid({ M })[0], workgroupSize(kernel)[0]]);
+    .dispatches.filter(({ grid }) => !grid({ M }).includes(0))
+    .map(({ kernel, grid }) => [
+      kernel.label.replace("linear_q4gsw_", "").replace("gemm_subgroup_matrix_", ""),
+      grid({ M }).join(" × "),
+      workgroupSize(kernel)[0],
+    ]);
+
+/** What prepares M rows of x, of K 2,048, and N rows of weights. */
+const prepared = (M: number, N = 8192) => {
+  const workgroups = Math.ceil(M / 32) * 32 + (N / 32) * 8;
+  return ["prepare_f16", `${workgroups} × 1 × 1`, 256];
+};
 
 describe("linear_q4gsw on subgroup matrices", () => {
   test("is chosen where device and shape allow", () => {
@@ -71,23 +81,65 @@ describe("linear_q4gsw on subgroup matrices", () => {
     expect(nameFor({}, { ...GPU, subgroupMatrices: [sums] })).toBe(f32);
   });
 
-  test("each run dispatches one kernel: f32 for few rows, then small or large tiles", () => {
-    const label = "linear_q4gsw_gemm_subgroup_matrix";
-    expect(dispatched(1)).toEqual([["linear_q4gsw_gemm_tiled_32", 256, 64]]);
-    expect(dispatched(32)).toEqual([["linear_q4gsw_gemm_tiled_32", 256, 64]]);
-    expect(dispatched(33)).toEqual([[`${label}_64`, 128, 128]]);
-    expect(dispatched(128)).toEqual([[`${label}_64`, 256, 128]]);
-    expect(dispatched(129)).toEqual([[`${label}_128`, 128, 256]]);
-    expect(dispatched(512)).toEqual([[`${label}_128`, 256, 256]]);
-    expect(dispatched(512, { N: 2048 })).toEqual([[`${label}_64`, 256, 128]]);
+  test("few rows are computed in f32, more are prepared and multiplied in one kind of tile", () => {
+    expect(dispatched(1)).toEqual([["gemm_tiled_32", "256 × 1 × 1", 64]]);
+    expect(dispatched(32)).toEqual([["gemm_tiled_32", "256 × 1 × 1", 64]]);
+    const small = ["small_split", "128 × 1 × 2", 128];
+    expect(dispatched(33).slice(0, 2)).toEqual([prepared(33), small]);
+    expect(dispatched(64).slice(0, 2)).toEqual([prepared(64), small]);
+    expect(dispatched(128, { N: 16_384 })).toEqual([
+      prepared(128, 16_384),
+      ["few_large", "128 × 1 × 1", 128],
+    ]);
+    expect(dispatched(512)).toEqual([prepared(512), ["large", "256 × 1 × 1", 128]]);
+    expect(dispatched(2048, { maxM: 2048, N: 2048 })).toEqual([
+      prepared(2048, 2048),
+      ["large", "256 × 1 × 1", 128],
+    ]);
+  });
+
+  test("workgroups share sums where there are few tiles, if K is long enough", () => {
+    const sums = (workgroups: number) => ["sum_splits", `${workgroups} × 1 × 1`, 256];
+    expect(dispatched(65)).toEqual([prepared(65), ["large_split", "64 × 1 × 2", 128], sums(2080)]);
+    expect(dispatched(512, { N: 2048 })).toEqual([
+      prepared(512, 2048),
+      ["large_split", "64 × 1 × 2", 128],
+      sums(4096),
+    ]);
+    expect(dispatched(512, { N: 512 })).toEqual([
+      prepared(512, 512),
+      ["large_split", "16 × 1 × 8", 128],
+      sums(1024),
+    ]);
+    expect(dispatched(64, { N: 512, K: 512 }).slice(1)).toEqual([
+      ["small_split", "8 × 1 × 2", 128],
+      sums(128),
+    ]);
+    expect(dispatched(64, { N: 512, K: 480 }).slice(1)).toEqual([["small", "8 × 1 × 1", 128]]);
+  });
+
+  test("scratch holds the prepared operands and the parts of sums of the largest runs", () => {
+    const scratchOf = (shape: Partial<LinearQ4gswShape>) =>
+      linearQ4gsw({ ...SHAPE, ...shape }, GPU).scratch;
+    // 64 tiles twice: with more rows no sums are shared.
+    expect(scratchOf({ N: 2048, maxM: 2048 })).toEqual({
+      x_halves: 2 * 2048 * 2048,
+      weight_columns: (2048 * 2048) / 2,
+      scale_halves: (2 * 2048 * 2048) / 32,
+      parts: 4 * 2 * 512 * 2048,
+    });
+    expect(scratchOf({ N: 2048, K: 480, groupSize: 16 })).toEqual({
+      x_halves: 2 * 512 * 480,
+      weight_columns: (2048 * 480) / 2,
+      scale_halves: (2 * 2048 * 480) / 16,
+    });
   });
 
   test("keeps within the device's workgroups", () => {
-    const label = "linear_q4gsw_gemm_subgroup_matrix_64";
     const limited = (limits: Partial<Capabilities["limits"]>) =>
-      dispatched(512, {}, restrictCapabilities(GPU, { limits }));
-    expect(limited({ maxComputeInvocationsPerWorkgroup: 128 })).toEqual([[label, 1024, 128]]);
-    expect(limited({ maxComputeWorkgroupStorageSize: 16_384 })).toEqual([[label, 1024, 128]]);
-    expect(limited({ maxComputeInvocationsPerWorkgroup: 64 })[0]?.[0]).toContain("gemm_tiled_32");
+      dispatched(512, {}, restrictCapabilities(GPU, { limits })).map(([label]) => label);
+    expect(limited({ maxComputeInvocationsPerWorkgroup: 128 })).toEqual(["prepare_f16", "large"]);
+    expect(limited({ maxComputeWorkgroupStorageSize: 16_384 })).toEqual(["prepare_f16", "small"]);
+    expect(limited({ maxComputeInvocationsPerWorkgroup: 64 })).toEqual(["gemm_tiled_32"]);
   });
 });

@@ -1,61 +1,249 @@
 // linear_q4gsw for many rows of x on subgroup matrices of 16 × 16: f16 operands, f32 sums. A workgroup
-// owns TILE × TILE outputs; its subgroups, of 32 lanes, ROWS × 2 matrices each. With operands.wgsl and
-// tiles-f16.wgsl.
+// owns TILE_M × TILE_N outputs, each of its subgroups, of 32 lanes, PART_M × PART_N of them. Operands
+// pass through workgroup memory, 32 k at a time; with two buffers the next ones are written while these
+// are read. With operands.wgsl and dequantize-f16.wgsl; operands come from prepare-f16.wgsl. Needs K to be
+// a multiple of 32 and the group size one of 16.
+//
+// Tiles are arrays of slabs, so that a matrix lies at a constant place in its slab: implementations then
+// need no check that a load is in bounds, and such a check around every load costs a third of the speed.
+// For the same reason the loads are written out.
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
-const TILE: u32 = 128u; // @param 128 | 64
-const LANES: u32 = 2u * TILE;
+const TILE_M: u32 = 128u; // @param divides LANES
+const TILE_N: u32 = 128u; // @param up to LANES
+const PART_M: u32 = 64u; // @param 32 | 64
+const PART_N: u32 = 64u; // @param 32 | 64
+const BUFFERS: u32 = 2u; // @param 1 | 2
+const LANES: u32 = 128u; // @param 32 · subgroups
+const SCALES_PER_BLOCK: u32 = 1u; // @param 2 where groups are of 16
+const SPLIT: bool = false; // @param out is [splits, M, N]: sums over parts of K, one a layer of the grid
+
 const SUBGROUP_SIZE: u32 = 32u;
 const SIDE: u32 = 16u; // of a matrix
 const SIDE_QUADS: u32 = SIDE / 4u;
+const BLOCK_OCTETS: u32 = 4u; // vectors of 8 k in 32 k
+const PARTS_M: u32 = TILE_M / PART_M;
+const PARTS_N: u32 = TILE_N / PART_N;
+const ROWS: u32 = PART_M / SIDE; // matrices of a subgroup
+const COLUMNS: u32 = PART_N / SIDE;
+// Vectors of a slab's row: one more than needed, so that neighbouring rows lie in different banks.
+const ROW: u32 = BLOCK_OCTETS + 1u;
+// Where a slab's matrices begin: the second, third and fourth below the first (of two, the third and
+// fourth are never used, but must be places of the slab), and, of each, the one beside it.
+const SECOND: u32 = SIDE * ROW;
+const X_THIRD: u32 = 2u % ROWS * SECOND;
+const X_FOURTH: u32 = 3u % ROWS * SECOND;
+const WEIGHT_THIRD: u32 = 2u % COLUMNS * SECOND;
+const WEIGHT_FOURTH: u32 = 3u % COLUMNS * SECOND;
+const BESIDE: u32 = SIDE / 8u;
 
-// Matrices of a subgroup, one above the other. They are variables of their own, because compilers keep
-// an array of them in memory.
-const ROWS: u32 = TILE / 32u;
-const PART_M: u32 = TILE / 2u;
-const PART_N: u32 = 2u * SIDE;
-const PARTS_N: u32 = TILE / PART_N;
+@group(0) @binding(1) var<storage, read> scales: array<f16>; // [K / 32 · SCALES_PER_BLOCK, N]
+@group(0) @binding(4) var<storage, read> x: array<vec4<u32>>; // f16 [K / 8, M]
+@group(0) @binding(5) var<storage, read> weight: array<vec4<u32>>; // [K / 32, N]
 
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sums = subgroup_matrix_result<f32, 16, 16>;
 
-fn load_left(row: u32, at: u32) -> Left {
-  return subgroupMatrixLoad<Left, row_major>(&tiles, row * ROW + at, ROW);
+// [buffer, part][row of the part, octet]
+var<workgroup> x_tile: array<array<vec4<u32>, PART_M * ROW>, BUFFERS * PARTS_M>;
+var<workgroup> weight_tile: array<array<vec4<u32>, PART_N * ROW>, BUFFERS * PARTS_N>;
+
+// A row of a subgroup's matrices. Variables, because compilers keep an array of them in memory.
+struct SumsRow {
+  a: Sums,
+  b: Sums,
+  c: Sums,
+  d: Sums,
 }
 
-fn load_right(row: u32, at: u32) -> Right {
-  return subgroupMatrixLoad<Right, col_major>(&tiles, (TILE + row) * ROW + at, ROW);
+fn multiply_row(sums: ptr<function, SumsRow>, left: Left, a: Right, b: Right, c: Right, d: Right) {
+  (*sums).a = subgroupMatrixMultiplyAccumulate(left, a, (*sums).a);
+  (*sums).b = subgroupMatrixMultiplyAccumulate(left, b, (*sums).b);
+  if (COLUMNS == 4u) {
+    (*sums).c = subgroupMatrixMultiplyAccumulate(left, c, (*sums).c);
+    (*sums).d = subgroupMatrixMultiplyAccumulate(left, d, (*sums).d);
+  }
+}
+
+struct SumsPart {
+  a: SumsRow,
+  b: SumsRow,
+  c: SumsRow,
+  d: SumsRow,
+}
+
+// A block of 32 k.
+fn multiply_block(sums: ptr<function, SumsPart>, x_slab: u32, weight_slab: u32) {
+  var a = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], 0u, ROW);
+  var b = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], SECOND, ROW);
+  var c: Right;
+  var d: Right;
+  if (COLUMNS == 4u) {
+    c = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], WEIGHT_THIRD, ROW);
+    d = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], WEIGHT_FOURTH, ROW);
+  }
+  let left_0 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], 0u, ROW);
+  multiply_row(&(*sums).a, left_0, a, b, c, d);
+  let left_1 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], SECOND, ROW);
+  multiply_row(&(*sums).b, left_1, a, b, c, d);
+  if (ROWS == 4u) {
+    let left_2 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], X_THIRD, ROW);
+    multiply_row(&(*sums).c, left_2, a, b, c, d);
+    let left_3 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], X_FOURTH, ROW);
+    multiply_row(&(*sums).d, left_3, a, b, c, d);
+  }
+  a = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], BESIDE, ROW);
+  b = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], SECOND + BESIDE, ROW);
+  if (COLUMNS == 4u) {
+    c = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], WEIGHT_THIRD + BESIDE, ROW);
+    d = subgroupMatrixLoad<Right, col_major>(&weight_tile[weight_slab], WEIGHT_FOURTH + BESIDE, ROW);
+  }
+  let left_4 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], BESIDE, ROW);
+  multiply_row(&(*sums).a, left_4, a, b, c, d);
+  let left_5 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], SECOND + BESIDE, ROW);
+  multiply_row(&(*sums).b, left_5, a, b, c, d);
+  if (ROWS == 4u) {
+    let left_6 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], X_THIRD + BESIDE, ROW);
+    multiply_row(&(*sums).c, left_6, a, b, c, d);
+    let left_7 = subgroupMatrixLoad<Left, row_major>(&x_tile[x_slab], X_FOURTH + BESIDE, ROW);
+    multiply_row(&(*sums).d, left_7, a, b, c, d);
+  }
+}
+
+// Of 32 k a lane brings one row of the tile of x, or a part of its vectors where there are more lanes than
+// rows, and a row of weights with its scale, or two.
+const X_LOADS: u32 = TILE_M * BLOCK_OCTETS / LANES;
+const X_LANES: u32 = LANES / TILE_M; // that share a row: each brings every such vector
+
+struct Brought {
+  x_0: vec4<u32>,
+  x_1: vec4<u32>,
+  x_2: vec4<u32>,
+  x_3: vec4<u32>,
+  words: vec4<u32>,
+  scale: f16,
+  second_scale: f16,
+}
+
+// The rows a lane brings. Past the last they are the last once more; what comes of them is not written.
+struct Source {
+  x: u32, // its first vector
+  n: u32,
+}
+
+fn bring(source: Source, lane: u32, block: u32) -> Brought {
+  var result: Brought;
+  let at = source.x + BLOCK_OCTETS * block * params.M;
+  let next = X_LANES * params.M;
+  result.x_0 = x[at];
+  if (X_LOADS > 1u) {
+    result.x_1 = x[at + next];
+  }
+  if (X_LOADS > 2u) {
+    result.x_2 = x[at + 2u * next];
+    result.x_3 = x[at + 3u * next];
+  }
+  if (TILE_N == LANES || lane < TILE_N) {
+    result.words = weight[block * params.N + source.n];
+    result.scale = scales[SCALES_PER_BLOCK * block * params.N + source.n];
+    result.second_scale = result.scale;
+    if (SCALES_PER_BLOCK == 2u) {
+      result.second_scale = scales[(2u * block + 1u) * params.N + source.n];
+    }
+  }
+  return result;
+}
+
+fn stage_x(value: vec4<u32>, lane: u32, load: u32, buffer: u32) {
+  let row = lane % TILE_M;
+  let octet = lane / TILE_M + load * X_LANES;
+  x_tile[buffer * PARTS_M + row / PART_M][row % PART_M * ROW + octet] = value;
+}
+
+fn stage(brought: Brought, lane: u32, buffer: u32) {
+  stage_x(brought.x_0, lane, 0u, buffer);
+  if (X_LOADS > 1u) {
+    stage_x(brought.x_1, lane, 1u, buffer);
+  }
+  if (X_LOADS > 2u) {
+    stage_x(brought.x_2, lane, 2u, buffer);
+    stage_x(brought.x_3, lane, 3u, buffer);
+  }
+  if (TILE_N == LANES || lane < TILE_N) {
+    let slab = buffer * PARTS_N + lane / PART_N;
+    let at = lane % PART_N * ROW;
+    let scale = vec2<f16>(brought.scale);
+    let second_scale = vec2<f16>(brought.second_scale);
+    weight_tile[slab][at] = weight_halves(brought.words.x, scale);
+    weight_tile[slab][at + 1u] = weight_halves(brought.words.y, scale);
+    weight_tile[slab][at + 2u] = weight_halves(brought.words.z, second_scale);
+    weight_tile[slab][at + 3u] = weight_halves(brought.words.w, second_scale);
+  }
+}
+
+// Where a subgroup's outputs go.
+struct Place {
+  m: u32,
+  n: u32,
+  at: u32, // of the first output
+  stride: u32, // from a row to the next
+  part_m: u32,
+  part_n: u32,
+  subgroup_lane: u32,
 }
 
 // Sums start with the residual where they go to out without a detour.
-fn load_residual(m: u32, n: u32) -> Sums {
-  let at = m * params.out_stride + params.out_offset + n;
-  return subgroupMatrixLoad<Sums, row_major>(&residual, at, params.out_stride);
+fn load_residual(sums: ptr<function, SumsRow>, at: u32, stride: u32) {
+  (*sums).a = subgroupMatrixLoad<Sums, row_major>(&residual, at, stride);
+  (*sums).b = subgroupMatrixLoad<Sums, row_major>(&residual, at + SIDE, stride);
+  if (COLUMNS == 4u) {
+    (*sums).c = subgroupMatrixLoad<Sums, row_major>(&residual, at + 2u * SIDE, stride);
+    (*sums).d = subgroupMatrixLoad<Sums, row_major>(&residual, at + 3u * SIDE, stride);
+  }
 }
 
-// A matrix that lies in out as a whole.
-fn store_sums(sums: Sums, m: u32, n: u32) {
-  let at = m * params.out_stride + params.out_offset + n;
-  subgroupMatrixStore<row_major>(&out, at, sums, params.out_stride);
+// Matrices that lie in out as a whole, at aligned places.
+fn store_row(sums: ptr<function, SumsRow>, place: Place, row: u32) {
+  let at = place.at + row * place.stride;
+  subgroupMatrixStore<row_major>(&out, at, (*sums).a, place.stride);
+  subgroupMatrixStore<row_major>(&out, at + SIDE, (*sums).b, place.stride);
+  if (COLUMNS == 4u) {
+    subgroupMatrixStore<row_major>(&out, at + 2u * SIDE, (*sums).c, place.stride);
+    subgroupMatrixStore<row_major>(&out, at + 3u * SIDE, (*sums).d, place.stride);
+  }
 }
 
-// Any other, through workgroup memory that the tiles no longer need; all subgroups together.
-fn write_sums(sums: Sums, first_m: u32, first_n: u32, scratch: u32, subgroup_lane: u32) {
+// Any other goes through workgroup memory that the tiles no longer need; all subgroups together.
+fn write_sums(sums: Sums, place: Place, row: u32, column: u32) {
+  let scratch = place.part_n * SIDE * SIDE_QUADS;
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&tiles, scratch, sums, SIDE_QUADS);
+  subgroupMatrixStore<row_major>(&x_tile[place.part_m], scratch, sums, SIDE_QUADS);
   workgroupBarrier();
-  for (var i = subgroup_lane; i < SIDE * SIDE_QUADS; i += SUBGROUP_SIZE) {
-    let quad = bitcast<vec4<f32>>(tiles[scratch + i]);
-    let m = first_m + i / SIDE_QUADS;
-    let n = first_n + 4u * (i % SIDE_QUADS);
-    if (m < params.M) {
-      for (var j = 0u; j < 4u && n + j < params.N; j++) {
-        write_output(m, n + j, quad[j]);
+  for (var i = place.subgroup_lane; i < SIDE * SIDE_QUADS; i += SUBGROUP_SIZE) {
+    let quad = bitcast<vec4<f32>>(x_tile[place.part_m][scratch + i]);
+    let m = row + i / SIDE_QUADS;
+    let n = column + 4u * (i % SIDE_QUADS);
+    for (var j = 0u; j < 4u; j++) {
+      if (place.m + m < params.M && place.n + n + j < params.N) {
+        if (SPLIT) {
+          out[place.at + m * place.stride + n + j] = quad[j];
+        } else {
+          write_output(place.m + m, place.n + n + j, quad[j]);
+        }
       }
     }
+  }
+}
+
+fn write_row(sums: ptr<function, SumsRow>, place: Place, row: u32) {
+  write_sums((*sums).a, place, row, 0u);
+  write_sums((*sums).b, place, row, SIDE);
+  if (COLUMNS == 4u) {
+    write_sums((*sums).c, place, row, 2u * SIDE);
+    write_sums((*sums).d, place, row, 3u * SIDE);
   }
 }
 
@@ -68,114 +256,79 @@ fn main(
   @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
   // Neighbouring workgroups share their weights.
-  let tile = workgroup_id.x + workgroup_id.y * num_workgroups.x;
-  let row_tiles = (params.M + TILE - 1u) / TILE;
-  let first_m = (tile % row_tiles) * TILE;
-  let first_n = (tile / row_tiles) * TILE;
-  if (first_n >= params.N) {
+  let index = workgroup_id.x + workgroup_id.y * num_workgroups.x;
+  let row_tiles = (params.M + TILE_M - 1u) / TILE_M;
+  let column_tiles = (params.N + TILE_N - 1u) / TILE_N;
+  if (index >= row_tiles * column_tiles) {
     return;
   }
+  let first_m = index % row_tiles * TILE_M;
+  let first_n = index / row_tiles * TILE_N;
   // The remainder changes nothing, but shows the compiler that indices are in range.
   let subgroup = subgroup_id % (LANES / SUBGROUP_SIZE);
-  let part_m = subgroup / PARTS_N * PART_M;
-  let part_n = subgroup % PARTS_N * PART_N;
-
-  let m = first_m + part_m;
-  let n = first_n + part_n;
+  var place: Place;
+  place.part_m = subgroup / PARTS_N;
+  place.part_n = subgroup % PARTS_N;
+  place.m = first_m + place.part_m * PART_M;
+  place.n = first_n + place.part_n * PART_N;
+  place.subgroup_lane = subgroup_lane;
+  var stride = params.out_stride;
+  var offset = params.out_offset;
+  if (SPLIT) {
+    stride = params.N;
+    offset = workgroup_id.z * params.M * params.N;
+  }
+  place.stride = stride;
+  place.at = place.m * stride + offset + place.n;
   // Whole matrices may be loaded and stored where 16 bytes are aligned.
-  let inside = first_m + TILE <= params.M && first_n + TILE <= params.N;
-  let aligned = (params.out_stride | params.out_offset) % 4u == 0u;
-  let direct = !HAS_BIAS && inside && aligned;
+  let inside = first_m + TILE_M <= params.M && first_n + TILE_N <= params.N;
+  let direct = !HAS_BIAS && inside && (stride | offset) % 4u == 0u;
 
-  var sums_00: Sums;
-  var sums_01: Sums;
-  var sums_10: Sums;
-  var sums_11: Sums;
-  var sums_20: Sums;
-  var sums_21: Sums;
-  var sums_30: Sums;
-  var sums_31: Sums;
+  var sums: SumsPart;
   if (HAS_RESIDUAL && direct) {
-    sums_00 = load_residual(m, n);
-    sums_01 = load_residual(m, n + SIDE);
-    sums_10 = load_residual(m + SIDE, n);
-    sums_11 = load_residual(m + SIDE, n + SIDE);
+    load_residual(&sums.a, place.at, stride);
+    load_residual(&sums.b, place.at + SIDE * stride, stride);
     if (ROWS == 4u) {
-      sums_20 = load_residual(m + 2u * SIDE, n);
-      sums_21 = load_residual(m + 2u * SIDE, n + SIDE);
-      sums_30 = load_residual(m + 3u * SIDE, n);
-      sums_31 = load_residual(m + 3u * SIDE, n + SIDE);
+      load_residual(&sums.c, place.at + 2u * SIDE * stride, stride);
+      load_residual(&sums.d, place.at + 3u * SIDE * stride, stride);
     }
   }
 
-  let row = lane / STEP_OCTETS;
-  let octet = lane % STEP_OCTETS;
-  let octets = params.K / 8u;
-  var x_0 = load_x(first_m + row, octet);
-  var x_1 = load_x(first_m + row + HALF, octet);
-  var weight_0 = load_weight(first_n + row, octet);
-  var weight_1 = load_weight(first_n + row + HALF, octet);
+  let source = Source(
+    lane / TILE_M * params.M + min(first_m + lane % TILE_M, params.M - 1u),
+    min(first_n + lane, params.N - 1u),
+  );
+  let blocks = params.K / 32u;
+  let end = (workgroup_id.z + 1u) * blocks / num_workgroups.z;
+  var block = workgroup_id.z * blocks / num_workgroups.z;
+  var brought = bring(source, lane, block);
   var buffer = 0u;
-  for (var step = 0u; step < octets; step += STEP_OCTETS) {
-    let to = buffer + row * ROW + octet;
-    tiles[to] = x_halves(x_0);
-    tiles[to + HALF * ROW] = x_halves(x_1);
-    tiles[to + TILE * ROW] = weight_halves(weight_0);
-    tiles[to + (TILE + HALF) * ROW] = weight_halves(weight_1);
+  for (; block < end; block++) {
+    stage(brought, lane, buffer);
     workgroupBarrier();
-    // The next vectors travel from memory while this step computes; after the last the same again.
-    let next = min(step + STEP_OCTETS, octets - STEP_OCTETS) + octet;
-    x_0 = load_x(first_m + row, next);
-    x_1 = load_x(first_m + row + HALF, next);
-    weight_0 = load_weight(first_n + row, next);
-    weight_1 = load_weight(first_n + row + HALF, next);
-    for (var k = 0u; k < STEP_OCTETS; k += SIDE / 8u) {
-      let right_0 = load_right(part_n, buffer + k);
-      let right_1 = load_right(part_n + SIDE, buffer + k);
-      let left_0 = load_left(part_m, buffer + k);
-      sums_00 = subgroupMatrixMultiplyAccumulate(left_0, right_0, sums_00);
-      sums_01 = subgroupMatrixMultiplyAccumulate(left_0, right_1, sums_01);
-      let left_1 = load_left(part_m + SIDE, buffer + k);
-      sums_10 = subgroupMatrixMultiplyAccumulate(left_1, right_0, sums_10);
-      sums_11 = subgroupMatrixMultiplyAccumulate(left_1, right_1, sums_11);
-      if (ROWS == 4u) {
-        let left_2 = load_left(part_m + 2u * SIDE, buffer + k);
-        sums_20 = subgroupMatrixMultiplyAccumulate(left_2, right_0, sums_20);
-        sums_21 = subgroupMatrixMultiplyAccumulate(left_2, right_1, sums_21);
-        let left_3 = load_left(part_m + 3u * SIDE, buffer + k);
-        sums_30 = subgroupMatrixMultiplyAccumulate(left_3, right_0, sums_30);
-        sums_31 = subgroupMatrixMultiplyAccumulate(left_3, right_1, sums_31);
-      }
-    }
+    // The next vectors travel from memory while these are multiplied; after the last the same again.
+    brought = bring(source, lane, min(block + 1u, end - 1u));
+    multiply_block(&sums, buffer * PARTS_M + place.part_m, buffer * PARTS_N + place.part_n);
     if (BUFFERS == 1u) {
       workgroupBarrier();
     } else {
-      buffer = BUFFER - buffer;
+      buffer = 1u - buffer;
     }
   }
 
   if (direct) {
-    store_sums(sums_00, m, n);
-    store_sums(sums_01, m, n + SIDE);
-    store_sums(sums_10, m + SIDE, n);
-    store_sums(sums_11, m + SIDE, n + SIDE);
+    store_row(&sums.a, place, 0u);
+    store_row(&sums.b, place, SIDE);
     if (ROWS == 4u) {
-      store_sums(sums_20, m + 2u * SIDE, n);
-      store_sums(sums_21, m + 2u * SIDE, n + SIDE);
-      store_sums(sums_30, m + 3u * SIDE, n);
-      store_sums(sums_31, m + 3u * SIDE, n + SIDE);
+      store_row(&sums.c, place, 2u * SIDE);
+      store_row(&sums.d, place, 3u * SIDE);
     }
     return;
   }
-  let scratch = subgroup * SIDE * SIDE_QUADS;
-  write_sums(sums_00, m, n, scratch, subgroup_lane);
-  write_sums(sums_01, m, n + SIDE, scratch, subgroup_lane);
-  write_sums(sums_10, m + SIDE, n, scratch, subgroup_lane);
-  write_sums(sums_11, m + SIDE, n + SIDE, scratch, subgroup_lane);
+  write_row(&sums.a, place, 0u);
+  write_row(&sums.b, place, SIDE);
   if (ROWS == 4u) {
-    write_sums(sums_20, m + 2u * SIDE, n, scratch, subgroup_lane);
-    write_sums(sums_21, m + 2u * SIDE, n + SIDE, scratch, subgroup_lane);
-    write_sums(sums_30, m + 3u * SIDE, n, scratch, subgroup_lane);
-    write_sums(sums_31, m + 3u * SIDE, n + SIDE, scratch, subgroup_lane);
+    write_row(&sums.c, place, 2u * SIDE);
+    write_row(&sums.d, place, 3u * SIDE);
   }
 }

@@ -148,7 +148,8 @@ function takesMatrices(
     .filter((config) => config.componentType === "f16" && config.resultComponentType === "f32")
     .map(({ M, N, K: inner }) => `${M}x${N}x${inner}`);
   const able = f16 && subgroups?.minSize === 32 && subgroups.maxSize === 32;
-  const suits = N >= 256 && K % 32 === 0 && groupSize % 16 === 0 && maxM > FEW_ROWS;
+  const wholeBlocks = K % 32 === 0 && (groupSize === 16 || groupSize % 32 === 0);
+  const suits = N >= 256 && wholeBlocks && maxM > FEW_ROWS;
   const lanes = limits.maxComputeInvocationsPerWorkgroup;
   return able && suits && sizes.includes("16x16x16") && lanes >= 128 && !software;
 }

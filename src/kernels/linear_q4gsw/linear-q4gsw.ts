@@ -5,51 +5,23 @@ import {
   elementwiseGrid,
   foldWorkgroupCount,
 } from "../../gpu/dispatch-grid.ts";
-import { defineKernel } from "../../gpu/kernel.ts";
-import type { DispatchTemplate, Grid, Kernel, Route } from "../../gpu/kernel.ts";
-import type { KernelConstants } from "../../gpu/wgsl.ts";
-import { productWork } from "../../gpu/work.ts";
-import q4Scales from "../shared/q4-scales.wgsl";
+import type { Grid, Kernel, Route } from "../../gpu/kernel.ts";
 import { defaultRoute, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
 import fallbackSource from "./fallback.wgsl";
-import { matrixTileFor, matrixTiles } from "./gemm-matrix.ts";
-import type { MatrixTile } from "./gemm-matrix.ts";
-import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
+import { gemmMatrix, takesMatrices } from "./gemm-matrix.ts";
 import gemmTiledSource from "./gemm-tiled.wgsl";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
 import gemvWorkgroup from "./gemv-workgroup.wgsl";
-import operands from "./operands.wgsl";
+import { defineLinear, linearDispatch } from "./linear-kernel.ts";
+import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import serialSource from "./serial.wgsl";
-import tilesF16 from "./tiles-f16.wgsl";
 
-/** What is fixed about a call of `et_vk.linear_q4gsw` with one weight, or one shard of its rows. */
-export interface LinearQ4gswShape {
-  /** Rows of this weight (shard): outputs. */
-  readonly N: number;
-  /** Inner size: columns of the weight and of x. */
-  readonly K: number;
-  /** Weights a scale, along K; divides K. */
-  readonly groupSize: number;
-  /** Scales are row-major [N, K / groupSize]; f16 ones packed two to a word. */
-  readonly scaleType: "f16" | "f32";
-  /** Whether there is a bias, f32 and at least N long. */
-  readonly hasBias: boolean;
-  /** Whether something of out's shape is added. */
-  readonly hasResidual?: boolean;
-  /** M is always 1, or anything from 1 to `maxM`. */
-  readonly rows: "one" | "many";
-  /** For "many": the largest live M. */
-  readonly maxM?: number;
-  /** Row length of `out`, if not N. */
-  readonly outStride?: number;
-  /** The first column of `out` this shard writes. */
-  readonly outOffset?: number;
-}
+export type { LinearQ4gswShape } from "./linear-kernel.ts";
 
-type Live = { readonly M: number };
+type Live = LinearLive;
 
 /**
  * Bounds of the GEMV workgroup where nothing was measured: the lower one is what gemv-workgroup.wgsl
@@ -82,9 +54,6 @@ const LARGE_TILE_MIN_TILES = 96;
  */
 const SERIAL_ROWS = 4;
 const SERIAL_LANES = 64;
-
-/** The grid of a dispatch that a run leaves out. */
-const NO_WORKGROUPS: Grid = [0, 1, 1];
 
 const FALLBACK_LANES = 64;
 /** Rows of x that a lane of fallback.wgsl computes. */
@@ -138,9 +107,8 @@ function candidates(shape: LinearQ4gswShape, capabilities: Capabilities): Candid
   }
   if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemvs(shape, capabilities);
   if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) {
-    const tiles = matrixTiles(shape, capabilities);
-    return tiles.length > 0
-      ? only("matrix", () => gemmMatrix(shape, tiles, capabilities))
+    return takesMatrices(shape, capabilities)
+      ? only("matrix", () => gemmMatrix(shape, gemmTiled(shape, 32, capabilities), capabilities))
       : only("tiled", () => gemmTiled(shape, gemmTile(shape, capabilities), capabilities));
   }
   return only("fallback", () => fallback(shape, capabilities));
@@ -217,34 +185,6 @@ function gemvLanes(workgroups: number, loads: number, capabilities: Capabilities
   return Math.min(Math.max(wanted, atLeast), GEMV_MAX_LANES, atMost);
 }
 
-/** Many rows on subgroup matrices; few live ones in f32. One of the dispatches has workgroups. */
-function gemmMatrix(
-  shape: LinearQ4gswShape,
-  tiles: readonly MatrixTile[],
-  capabilities: Capabilities,
-): Route<Live> {
-  const { N, groupSize } = shape;
-  const name = "gemm_subgroup_matrix";
-  const few = gemmTiled(shape, 32, capabilities).dispatches.map((dispatch) => ({
-    ...dispatch,
-    grid: (live: Live): Grid =>
-      matrixTileFor(tiles, live.M, N) === undefined ? dispatch.grid(live) : NO_WORKGROUPS,
-  }));
-  const many = tiles.flatMap((choice) => {
-    const { tile, buffers } = choice;
-    const kernel = defineLinear(shape, `${name}_${tile}`, {
-      parts: [tilesF16, gemmSubgroupMatrix],
-      constants: { TILE: tile, BUFFERS: buffers, WORDS_PER_GROUP: groupSize / 8 },
-    });
-    return route(shape, name, kernel, ({ M }) =>
-      matrixTileFor(tiles, M, N) === choice
-        ? foldWorkgroupCount(divideCeil(M, tile) * divideCeil(N, tile), capabilities)
-        : NO_WORKGROUPS,
-    ).dispatches;
-  });
-  return { name, scratch: {}, dispatches: [...few, ...many] };
-}
-
 /** Many rows: square tiles in workgroup memory. */
 function gemmTiled(
   shape: LinearQ4gswShape,
@@ -301,56 +241,12 @@ function fallback(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Li
   );
 }
 
-interface LinearKernelOptions {
-  readonly parts: readonly string[];
-  readonly constants: KernelConstants;
-  readonly overrides?: Readonly<Record<string, number>>;
-}
-
-function defineLinear(
-  { scaleType, hasBias, hasResidual = false }: LinearQ4gswShape,
-  name: string,
-  { parts, constants, overrides = {} }: LinearKernelOptions,
-): Kernel {
-  return defineKernel({
-    label: `linear_q4gsw_${name}`,
-    parts: [q4Scales, operands, ...parts],
-    constants: {
-      ...constants,
-      SCALES_F16: scaleType === "f16",
-      HAS_BIAS: hasBias,
-      HAS_RESIDUAL: hasResidual,
-    },
-    overrides,
-  });
-}
-
 /** A route of one dispatch over the operands as they are. */
 function route(
-  { N, K, hasBias, hasResidual = false, outStride = N, outOffset = 0 }: LinearQ4gswShape,
+  shape: LinearQ4gswShape,
   name: string,
   kernel: Kernel,
   grid: (live: Live) => Grid,
 ): Route<Live> {
-  const dispatch: DispatchTemplate<Live> = {
-    kernel,
-    bind: {
-      out: "out",
-      x: "x",
-      weight: "weight",
-      scales: "scales",
-      // Bound but not read without a bias.
-      bias: hasBias ? "bias" : "scales",
-      // The weight, because subgroup matrices want a binding of 1,024 bytes even unread.
-      residual: hasResidual ? "residual" : "weight",
-    },
-    params: ({ M }) => ({ M, N, K, out_stride: outStride, out_offset: outOffset }),
-    grid,
-    // Of a whole result a shard touches its columns.
-    work: ({ M }) => ({
-      ...productWork(M, N, K),
-      bytes: { out: 4 * M * N, bias: 4 * N, residual: 4 * M * N },
-    }),
-  };
-  return { name, scratch: {}, dispatches: [dispatch] };
+  return { name, scratch: {}, dispatches: [linearDispatch(shape, kernel, grid)] };
 }

@@ -1,6 +1,6 @@
 // What all kernels of linear_q4gsw share: out[m, n] = Σ over k of x[m, k] · (nibble[n, k] − 8) ·
-// scale[n, k / group] + bias[n] + residual[m, n]. With shared/q4-scales.wgsl; each kernel declares x and weight with
-// the element types it loads.
+// scale[n, k / group] + bias[n] + residual[m, n]. Each kernel declares x and weight with the element types
+// it loads, and its scales.
 
 struct Params {
   M: u32, // live rows of x
@@ -11,7 +11,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> out: array<f32>; // [M, out_stride]
-@group(0) @binding(1) var<storage, read> scales: array<u32>; // [N, K / group], f32 or packed f16
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // [≥ N]; something else without HAS_BIAS
 @group(0) @binding(3) var<uniform> params: Params;
 @group(0) @binding(6) var<storage, read> residual: array<f32>; // like out; something else without it

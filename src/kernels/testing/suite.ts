@@ -1,11 +1,12 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.ts";
 import type { GpuDevice } from "../../gpu/device.ts";
-import type { Route } from "../../gpu/kernel.ts";
+import type { Kernel, Route } from "../../gpu/kernel.ts";
 import { f16ToF32 } from "../../quant/f16.ts";
 import type { Candidate } from "../shared/tunable.ts";
 import { compare } from "./compare.ts";
 import type { Deviation, Tolerance } from "./compare.ts";
+import { emulatedMatrixCapabilities, emulateMatrices, usesMatrices } from "./emulate-matrices.ts";
 import { checkMatrix } from "./matrix-check.ts";
 import type { MatrixReference } from "./matrix-check.ts";
 import { runRoute } from "./run-route.ts";
@@ -266,6 +267,49 @@ function isNeighbour(name: string, other = ""): boolean {
   return differing.length <= 1;
 }
 
+/** A set of features that a case runs under. */
+interface FeatureVariant {
+  readonly variant: string;
+  readonly capabilities: Capabilities;
+  /** The route as the device can run it; undefined where another variant runs the same. */
+  readonly adapt: <Live>(route: Route<Live>) => Route<Live> | undefined;
+}
+
+function variantsOf(
+  capabilities: Capabilities,
+  onlyFull: boolean,
+  onlySubgroups: boolean,
+): FeatureVariant[] {
+  const variants = Object.entries(onlyFull ? { full: {} } : VARIANTS).map(
+    ([variant, overrides]): FeatureVariant => ({
+      variant,
+      capabilities: restrictCapabilities(capabilities, overrides),
+      adapt: (route) => route,
+    }),
+  );
+  // Emulated, matrices do not depend on the subgroup size.
+  const emulated = onlyFull || onlySubgroups ? undefined : emulatedMatrixCapabilities(capabilities);
+  if (emulated !== undefined) {
+    const adapt = <Live>(route: Route<Live>): Route<Live> | undefined =>
+      route.dispatches.some(({ kernel }) => usesMatrices(kernel))
+        ? withKernels(route, emulateMatrices)
+        : undefined;
+    variants.push({ variant: "emulated matrices", capabilities: emulated, adapt });
+  }
+  return variants;
+}
+
+const withKernels = <Live>(
+  route: Route<Live>,
+  change: (kernel: Kernel) => Kernel,
+): Route<Live> => ({
+  ...route,
+  dispatches: route.dispatches.map((dispatch) => ({
+    ...dispatch,
+    kernel: change(dispatch.kernel),
+  })),
+});
+
 const kernelsOf = ({ dispatches }: Route<never>): string =>
   dispatches.map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides)).join();
 
@@ -291,12 +335,16 @@ export async function runCase<Live>(
   const seen = new Set<string>();
   const results: CaseResult[] = [];
   const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
-  for (const [variant, overrides] of Object.entries(onlyFull ? { full: {} } : VARIANTS)) {
-    const capabilities = restrictCapabilities(gpu.capabilities, overrides);
+  for (const { variant, capabilities, adapt } of variantsOf(
+    gpu.capabilities,
+    onlyFull,
+    onlySubgroups,
+  )) {
     if (kernelCase.reachable?.(capabilities) === false) continue;
     for (const candidate of routesOf(kernelCase, capabilities, everyCandidate)) {
       const { name, isDefault, make, ownTolerance } = candidate;
-      const route = make();
+      const route = adapt(make());
+      if (route === undefined) continue;
       // Candidates may differ in their grids alone.
       const identity = (isDefault ? "" : name) + kernelsOf(route);
       if (seen.has(identity)) continue;
