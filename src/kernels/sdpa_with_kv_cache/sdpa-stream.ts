@@ -15,7 +15,11 @@ const APPEND_WORKGROUP_SIZE = 64;
 const ROWS = 32;
 const STAGE_QUADS = 448;
 
-function appendDispatch(shape: SdpaShape, capabilities: Capabilities): DispatchTemplate<SdpaLive> {
+/** Writes the new keys and values to their caches. */
+export function appendDispatch(
+  shape: SdpaShape,
+  capabilities: Capabilities,
+): DispatchTemplate<SdpaLive> {
   const { kvHeads, headSize, cacheLength, cacheType } = shape;
   const row = (kvHeads * headSize) / 4;
   return {

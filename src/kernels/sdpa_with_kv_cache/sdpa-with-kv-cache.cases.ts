@@ -23,6 +23,8 @@ export interface SdpaConfig {
   readonly divisor?: number;
   /** Random values up to this magnitude instead: scores without the ramps' short periods. */
   readonly random?: number;
+  /** Keys grow with their position, and with them the scores. */
+  readonly rising?: true;
   /** 1 / √D unless given. */
   readonly scale?: number;
   /** What the CPU takes the position for, where that is not the position itself. */
@@ -46,15 +48,24 @@ export function sdpaShape(
   cacheType: CacheType,
   rows: SdpaShape["rows"],
 ): SdpaShape {
-  const { heads, kvHeads, headSize, cacheLength } = config;
+  const { heads, kvHeads, headSize, S: maxS, cacheLength } = config;
   const scale = config.scale ?? 1 / Math.sqrt(headSize);
-  return { heads, kvHeads, headSize, cacheLength, cacheType, scale, rows };
+  return { heads, kvHeads, headSize, cacheLength, cacheType, scale, rows, maxS };
 }
 
-/** The route that must be taken wherever subgroups can be used, and elsewhere. */
-export function expectSdpaRoute(rows: SdpaShape["rows"]): KernelCase<SdpaLive>["expectRoute"] {
-  return ({ subgroups, limits }) => {
-    if (rows === "many") return "sdpa_stream";
+/**
+ * The route that must be taken wherever subgroups can be used, and elsewhere; for many rows, where
+ * there are `matrices` to use and where there are none.
+ */
+export function expectSdpaRoute(
+  rows: SdpaShape["rows"],
+  matrices = false,
+): KernelCase<SdpaLive>["expectRoute"] {
+  return ({ subgroups, subgroupMatrices, software, limits }) => {
+    if (rows === "many") {
+      const able = subgroupMatrices.length > 0 && !software;
+      return matrices && able ? "sdpa_matrix" : "sdpa_stream";
+    }
     const most = Math.min(256, limits.maxComputeInvocationsPerWorkgroup);
     return subgroups !== undefined && subgroups.maxSize <= most
       ? "sdpa_split_subgroup"
@@ -70,16 +81,24 @@ export function sdpaInputs(config: SdpaConfig, cacheType: CacheType) {
     random === undefined
       ? ramp(length, modulus, offset, divisor)
       : randomValues(length, modulus).map((value) => value * random);
-  const prior = (modulus: number, offset: number) => {
+  const keys = (first: number, count: number, modulus: number, offset: number) =>
+    config.rising === undefined
+      ? values(count * row, modulus, offset)
+      : Float32Array.from({ length: count * row }, (_, i) => {
+          const place = first + Math.floor(i / row);
+          return (place / cacheLength) * (1 + ((i * modulus) % 16) / 64);
+        });
+  const prior = (stored: Float32Array) => {
     const cache = new Float32Array(cacheLength * row).fill(Number.NaN);
-    cache.set(values(position * row, modulus, offset));
+    cache.set(stored);
     return cache;
   };
-  const kCache = prior(7, 3);
-  const vCache = prior(5, 2);
+  const kCache = prior(keys(0, position, 7, 3));
+  const vCache = prior(values(position * row, 5, 2));
+  const q = values(S * heads * headSize, 17, 8);
   return {
-    q: values(S * heads * headSize, 17, 8),
-    k: values(S * row, 13, 6),
+    q: config.rising === undefined ? q : q.map(Math.abs),
+    k: keys(position, S, 13, 6),
     v: values(S * row, 11, 5),
     k_cache: storeCache(kCache, cacheType),
     v_cache: storeCache(vCache, cacheType),
@@ -164,7 +183,10 @@ export function sdpaCase(
       ? {}
       : { candidates: (capabilities) => tunable(capabilities).candidates }),
     expectRoute: (capabilities) =>
-      expectSdpaRoute(rows)(restrictCapabilities(capabilities, restrict)),
+      expectSdpaRoute(
+        rows,
+        cacheType === "f16" && headSize % 8 === 0,
+      )(restrictCapabilities(capabilities, restrict)),
     live: { S, position: config.livePosition ?? position },
     operands: () => {
       const { q, k, v, k_cache, v_cache } = sdpaInputs(config, cacheType);

@@ -80,6 +80,30 @@ const stalePositions = [0, 76, 500, 4000].flatMap((livePosition) =>
   allRoutes(configure(`CPU at ${livePosition}`, [4, 2, 64, 1, 600, 300], { livePosition })),
 );
 
+/** Many rows over an f16 cache: on subgroup matrices where there are any. */
+const overHalves = [
+  // Head sizes that fill the kernel's slabs of 64 values, and that do not.
+  ...[8, 16, 40, 48, 64, 80, 96, 128, 136, 192, 256].map((headSize) =>
+    configure("head size", [4, 2, headSize, 21, 96, 50], { divisor: 24 }),
+  ),
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 12, 16].map((ratio) =>
+    configure("ratio", [2 * ratio, 2, 32, 9, 130, 63]),
+  ),
+  ...[0, 1, 15, 16, 30, 31, 32, 33, 62, 63, 64, 127, 318].map((position) =>
+    configure("context", [6, 2, 64, 33, 351, position]),
+  ),
+  ...[1, 15, 16, 31, 32, 33, 64, 65].map((S) => configure("rows", [4, 2, 64, S, 200, 100])),
+  configure("random", [8, 2, 64, 40, 351, 300], { random: 1 }),
+  configure("own scale", [10, 2, 64, 70, 164, 28], { scale: 0.37, divisor: 32 }),
+  // The largest score of a row is always its last, so that what is summed up has to be rescaled.
+  configure("rising scores", [4, 2, 64, 40, 600, 560], { rising: true, scale: 1.5 }),
+  configure("rising scores", [4, 2, 128, 40, 600, 560], { rising: true, scale: 0.75 }),
+  configure("llama3.1_8b_chunk", [32, 8, 128, 512, 2048, 1536], {
+    heavy: "7 G multiply-adds",
+  }),
+  configure("llama1b_chunk", [32, 8, 64, 2048, 8192, 6144], { heavy: "60 G multiply-adds" }),
+].map((config) => sdpaCase(config, "f16", "many"));
+
 const others = [
   ...allRoutes(configure("random", [8, 2, 64, 1, 351, 340], { random: 3 }), ["f32"]),
   ...allRoutes(configure("random", [8, 2, 64, 40, 351, 300], { random: 3 }), ["f32"]),
@@ -108,5 +132,6 @@ export const sdpaSuite = defineSuite("sdpa_with_kv_cache", [
   ...ratios,
   ...contexts,
   ...stalePositions,
+  ...overHalves,
   ...others,
 ]);

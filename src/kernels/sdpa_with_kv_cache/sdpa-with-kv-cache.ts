@@ -2,7 +2,8 @@ import { UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { defaultRoute } from "../shared/tunable.ts";
-import type { Trial, Tunable } from "../shared/tunable.ts";
+import type { Candidate, Trial, Tunable } from "../shared/tunable.ts";
+import { matrixRoute, sdpaMatrixTile } from "./sdpa-matrix.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
 import { partialCandidates, splitCandidates } from "./sdpa-split.ts";
 import { streamRoute } from "./sdpa-stream.ts";
@@ -50,9 +51,7 @@ export function sdpaWithKvCacheTunable(
     "sdpa_with_kv_cache",
     shape,
     rows === "one" ? "S=1" : `S≤${maxS}`,
-    rows === "one"
-      ? splitCandidates(shape, capabilities)
-      : [{ name: "stream", route: () => streamRoute(shape, capabilities) }],
+    rows === "one" ? splitCandidates(shape, capabilities) : [manyRows(shape, capabilities)],
   );
 }
 
@@ -98,4 +97,12 @@ function attentionTunable(
     // All read the same rounded cache.
     tolerance: { absolute: 1e-4, relative: 1e-3 },
   };
+}
+
+/** The one way for many rows. */
+function manyRows(shape: SdpaShape, capabilities: Capabilities): Candidate<SdpaLive> {
+  const tile = sdpaMatrixTile(shape, capabilities);
+  return tile === undefined
+    ? { name: "stream", route: () => streamRoute(shape, capabilities) }
+    : { name: "matrix", route: () => matrixRoute(shape, tile, capabilities) };
 }
