@@ -4,6 +4,7 @@ import { FormatError, RequestError } from "./errors.ts";
 import { allPlans, planDecoder } from "./generate/decoder-plans.ts";
 import type { DecoderPlans } from "./generate/decoder-plans.ts";
 import { DecoderSession } from "./generate/decoder-session.ts";
+import { promptChunk } from "./prompt-chunk.ts";
 import type { GpuDevice } from "./gpu/device.ts";
 import type { DecoderGraph } from "./graph/decoder-graph.ts";
 import type { TunableCall } from "./graph/tuning.ts";
@@ -16,12 +17,6 @@ import type { DeviceTuning, DeviceTuningOptions } from "./tune/device-tuning.ts"
 
 /** Positions a cache holds unless the caller says otherwise: memory grows with it. */
 const DEFAULT_CONTEXT_LENGTH = 4096;
-
-/**
- * Tokens of one prompt chunk: enough rows to keep a GPU's multiply units busy, and small enough
- * that intermediate results stay far below the weights.
- */
-export const PROMPT_CHUNK = 512;
 
 function resolveContextLength(requested: number | undefined, longest: number): number {
   if (requested === undefined) return Math.min(longest, DEFAULT_CONTEXT_LENGTH);
@@ -40,6 +35,7 @@ interface OpenedDecoder {
 }
 
 async function openDecoder(
+  { capabilities }: GpuDevice,
   source: ByteSource,
   tokenizerSource: ByteSource | undefined,
   { signal, cacheType = "f16", ...options }: LoadOptions,
@@ -49,7 +45,7 @@ async function openDecoder(
   const contextLength = resolveContextLength(options.contextLength, opened.contextLength);
   const decoder = await opened.build({
     contextLength,
-    maxSequenceLength: Math.min(PROMPT_CHUNK, contextLength),
+    maxSequenceLength: Math.min(promptChunk(capabilities), contextLength),
     cacheType,
   });
   if (tokenizer.vocabularySize > decoder.vocabularySize) {
@@ -93,7 +89,7 @@ export async function tuneModel(
   options: LoadOptions,
   tuning: DeviceTuningOptions,
 ): Promise<DeviceTuning> {
-  const { decoder } = await openDecoder(source, tokenizerSource, options);
+  const { decoder } = await openDecoder(gpu, source, tokenizerSource, options);
   const plans = planDecoder(decoder, gpu.capabilities);
   return tuneDevice(gpu, tunablesOf(plans), { ...tuning, again: true });
 }
@@ -114,7 +110,7 @@ export async function loadModel(
     options.onProgress?.({ status, file: source.name, ...progress });
   };
   report("open");
-  const { opened, decoder } = await openDecoder(source, tokenizerSource, options);
+  const { opened, decoder } = await openDecoder(gpu, source, tokenizerSource, options);
   const { plans, warnings } = tune
     ? await planTuned(gpu, decoder, { ...place, precision, signal, onCall: () => report("tune") })
     : { plans: planDecoder(decoder, gpu.capabilities), warnings: [] };

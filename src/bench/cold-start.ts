@@ -3,7 +3,8 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { planDecoder } from "../generate/decoder-plans.ts";
 import { DecoderSession } from "../generate/decoder-session.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
-import { planTuned, PROMPT_CHUNK, tunablesOf } from "../load-model.ts";
+import { planTuned, tunablesOf } from "../load-model.ts";
+import { promptChunk } from "../prompt-chunk.ts";
 import type { TuningPlace } from "../load-model.ts";
 import { describeCall } from "../tune/describe-call.ts";
 import { tuneDevice } from "../tune/device-tuning.ts";
@@ -62,7 +63,7 @@ export class Loader {
     const place = this.placeFor(gpu);
     if (place === undefined) return undefined;
     const began = performance.now();
-    const decoder = await this.#build(await this.#environment.openSubject());
+    const decoder = await this.#build(gpu, await this.#environment.openSubject());
     const { results, warnings } = await tuneDevice(
       gpu,
       tunablesOf(planDecoder(decoder, gpu.capabilities)),
@@ -72,11 +73,11 @@ export class Loader {
     return { milliseconds: performance.now() - began, calls: results.map(describeCall) };
   }
 
-  #build(subject: BenchSubject): Promise<DecoderGraph> {
+  #build({ capabilities }: GpuDevice, subject: BenchSubject): Promise<DecoderGraph> {
     const contextLength = contextLengthFor(this.#options, subject);
     return subject.build({
       contextLength,
-      maxSequenceLength: Math.min(PROMPT_CHUNK, contextLength),
+      maxSequenceLength: Math.min(promptChunk(capabilities), contextLength),
       cacheType: this.#options.cacheType,
     });
   }
@@ -100,7 +101,7 @@ export class Loader {
     const { prompts, contexts } = this.#options;
     const began = performance.now();
     const subject = await this.#environment.openSubject();
-    const decoder = await this.#build(subject);
+    const decoder = await this.#build(gpu, subject);
     const { signal } = this.#environment;
     const place = this.placeFor(gpu);
     const { plans } =

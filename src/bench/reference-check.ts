@@ -7,7 +7,7 @@ import { DecoderSession } from "../generate/decoder-session.ts";
 import { restrictCapabilities } from "../gpu/capabilities.ts";
 import { GpuDevice } from "../gpu/device.ts";
 import type { DecoderGraph, DecoderOptions } from "../graph/decoder-graph.ts";
-import { PROMPT_CHUNK } from "../load-model.ts";
+import { promptChunk } from "../prompt-chunk.ts";
 import type { Checks } from "./checks.ts";
 import { randomPrompt, timeRequest } from "./session-speed.ts";
 
@@ -55,16 +55,16 @@ export async function compareWithReference(
   checks: Checks,
 ): Promise<void> {
   const longest = Math.max(...kept.map(({ context }) => context)) + STEPS;
-  const decoder = await build({
-    contextLength: longest,
-    maxSequenceLength: Math.min(PROMPT_CHUNK, longest),
-    cacheType: "f32",
-  });
   const plain = restrictCapabilities(gpu.capabilities, {
     f16: false,
     subgroups: false,
     integerDot: false,
     subgroupMatrices: false,
+  });
+  const decoder = await build({
+    contextLength: longest,
+    maxSequenceLength: Math.min(promptChunk(plain), longest),
+    cacheType: "f32",
   });
   const plainGpu = new GpuDevice(gpu.device, plain, false);
   const unfused = <T>(graph: T): T => graph;

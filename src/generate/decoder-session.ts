@@ -201,13 +201,18 @@ export class DecoderSession {
     const kept = reuseCache ? commonPrefix(this.#cached, prompt) : 0;
     this.#cached = prompt.slice(0, kept);
     const chunk = this.decoder.sequenceLength.max;
+    let previous: Promise<void> | undefined;
     while (prompt.length - this.#cached.length > chunk) {
       signal?.throwIfAborted();
       const tokens = prompt.slice(this.#cached.length, this.#cached.length + chunk);
       void this.#submitPrompt(fill, tokens);
       this.#cached.push(...tokens);
-      // Bounds what is queued, so that an abort takes effect within a chunk.
-      await this.#gpu.idle();
+      // One chunk stays queued behind the one that runs, so that the GPU never waits, and no more, so
+      // that an abort takes effect soon.
+      const done = this.#gpu.idle();
+      done.catch(() => {});
+      await previous;
+      previous = done;
     }
     signal?.throwIfAborted();
     const rest = prompt.slice(this.#cached.length);
