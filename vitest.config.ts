@@ -11,25 +11,32 @@ import { wgslText } from "./tools/wgsl-text.ts";
  */
 const lavapipe = fileURLToPath(new URL(".lavapipe/lvp_icd.json", import.meta.url));
 
-const adapter = (name: string, env: Record<string, string>) => ({
+/** Everything that runs on a GPU, and its kernels alone: of those a model's calls are made. */
+const ALL = "{src,tests}/**/*.gpu.test.ts";
+const KERNELS = "src/kernels/**/*.gpu.test.ts";
+
+const adapter = (name: string, env: Record<string, string>, include = ALL) => ({
   extends: true as const,
   test: {
     name,
-    include: ["{src,tests}/**/*.gpu.test.ts"],
+    include: [include],
     env: { TETRAD_TEST_ADAPTER: name, ...env },
   },
 });
 
-/** The subgroup size that runs everything; the others run what subgroups make different. */
+/** The subgroup size that runs everything; the others run the kernels that subgroups make different. */
 const MAIN_SUBGROUP_SIZE = 8;
 
-const lavapipeAdapter = (subgroupSize: number) =>
-  adapter(`lavapipe-${subgroupSize}`, {
+const lavapipeAdapter = (subgroupSize: number) => {
+  const isMain = subgroupSize === MAIN_SUBGROUP_SIZE;
+  const env = {
     VK_DRIVER_FILES: lavapipe,
     XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "/tmp",
     LP_NATIVE_VECTOR_WIDTH: String(subgroupSize * 32),
-    ...(subgroupSize === MAIN_SUBGROUP_SIZE ? {} : { TETRAD_TEST_ONLY: "subgroups" }),
-  });
+    ...(isMain ? {} : { TETRAD_TEST_ONLY: "subgroups" }),
+  };
+  return adapter(`lavapipe-${subgroupSize}`, env, isMain ? ALL : KERNELS);
+};
 
 async function gpuProjects() {
   if (process.env["GPU"] === "optional") {

@@ -10,7 +10,7 @@ const folder = new URL("../models/stories-14m/", import.meta.url);
 const file = fileURLToPath(new URL("stories-14m-q4_0.gguf", folder));
 
 // Adapters that only differ in subgroup size have the kernel and model tests for that.
-describe.skipIf(process.env["TETRAD_TEST_ONLY"] === "subgroups")("stories-14m", () => {
+describe("stories-14m", () => {
   let tetrad: Tetrad;
   let model: Model;
   beforeAll(async () => {
