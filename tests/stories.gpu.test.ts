@@ -9,7 +9,6 @@ import type { StoriesReference } from "./support/stories-reference.ts";
 const folder = new URL("../models/stories-14m/", import.meta.url);
 const file = fileURLToPath(new URL("stories-14m-q4_0.gguf", folder));
 
-// Adapters that only differ in subgroup size have the kernel and model tests for that.
 describe("stories-14m", () => {
   let tetrad: Tetrad;
   let model: Model;
