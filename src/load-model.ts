@@ -1,19 +1,17 @@
 import type { LoadOptions, LoadProgress, ModelInfo } from "./api.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError, RequestError } from "./errors.ts";
-import { allPlans, planDecoder } from "./generate/decoder-plans.ts";
-import type { DecoderPlans } from "./generate/decoder-plans.ts";
+import { planDecoder } from "./generate/decoder-plans.ts";
 import { DecoderSession } from "./generate/decoder-session.ts";
 import { promptChunk } from "./prompt-chunk.ts";
 import type { GpuDevice } from "./gpu/device.ts";
 import type { DecoderGraph } from "./graph/decoder-graph.ts";
-import type { TunableCall } from "./graph/tuning.ts";
-import { candidateNamed } from "./kernels/shared/tunable.ts";
 import { Model } from "./model.ts";
 import { openModel } from "./open-model.ts";
 import type { OpenedModel } from "./open-model.ts";
-import { storedTuning, tuneDevice } from "./tune/device-tuning.ts";
-import type { DeviceTuning, DeviceTuningOptions } from "./tune/device-tuning.ts";
+import type { DeviceTuningOptions } from "./tune/device-tuning.ts";
+import { planTuned } from "./tuned-plans.ts";
+import type { TunedPlans, TuningPlace } from "./tuned-plans.ts";
 
 /** Positions a cache holds unless the caller says otherwise: memory grows with it. */
 const DEFAULT_CONTEXT_LENGTH = 4096;
@@ -57,30 +55,6 @@ async function openDecoder(
   return { opened, decoder };
 }
 
-/** Where choices among kernels are kept, and what else they depend on. */
-export type TuningPlace = Pick<DeviceTuningOptions, "store" | "settings">;
-
-/** The calls of a decoder's plans that a device may choose for. */
-export const tunablesOf = (plans: DecoderPlans): readonly TunableCall[] =>
-  allPlans(plans).flatMap(({ tunables }) => tunables);
-
-/** Plans a decoder with what is known about the device, which is measured where it is not. */
-export async function planTuned(
-  gpu: GpuDevice,
-  decoder: DecoderGraph,
-  options: DeviceTuningOptions,
-): Promise<{ readonly plans: DecoderPlans; readonly warnings: readonly string[] }> {
-  const stored = await storedTuning(gpu, options);
-  const plans = planDecoder(decoder, gpu.capabilities, stored);
-  const tunables = tunablesOf(plans);
-  const { tuning, warnings } = await tuneDevice(gpu, tunables, options);
-  const differs = tunables.some(({ tunable }) => {
-    const [planned, chosen] = [stored, tuning].map((names) => names.get(tunable.key));
-    return candidateNamed(tunable, planned) !== candidateNamed(tunable, chosen);
-  });
-  return { plans: differs ? planDecoder(decoder, gpu.capabilities, tuning) : plans, warnings };
-}
-
 /** Measures a model's calls on the device anew, without loading its weights. */
 export async function tuneModel(
   gpu: GpuDevice,
@@ -88,10 +62,9 @@ export async function tuneModel(
   tokenizerSource: ByteSource | undefined,
   options: LoadOptions,
   tuning: DeviceTuningOptions,
-): Promise<DeviceTuning> {
+): Promise<TunedPlans> {
   const { decoder } = await openDecoder(gpu, source, tokenizerSource, options);
-  const plans = planDecoder(decoder, gpu.capabilities);
-  return tuneDevice(gpu, tunablesOf(plans), { ...tuning, again: true });
+  return planTuned(gpu, decoder, { ...tuning, again: true });
 }
 
 /** Reads a model of whichever format `source` holds and puts it on the GPU. */

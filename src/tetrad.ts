@@ -12,10 +12,10 @@ import { adapterName } from "./gpu/capabilities.ts";
 import { GpuDevice } from "./gpu/device.ts";
 import type { DeviceError } from "./errors.ts";
 import { loadModel, tuneModel } from "./load-model.ts";
-import type { TuningPlace } from "./load-model.ts";
 import type { Model } from "./model.ts";
 import { LoadedProgram } from "./program/loaded-program.ts";
 import { describeCall } from "./tune/describe-call.ts";
+import type { TuningPlace } from "./tuned-plans.ts";
 import type { TuningStore } from "./tuning-store.ts";
 
 /** When a tuning is asked for, it may take longer than one that a load waits for. */

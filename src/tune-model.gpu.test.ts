@@ -6,7 +6,8 @@ import type { GpuDevice } from "./gpu/device.ts";
 import { withinTolerance } from "./kernels/shared/tunable.ts";
 import { loadModel } from "./load-model.ts";
 import { memorySource } from "./memory-source.ts";
-import { digestOf, formatChoices, parseChoices } from "./tune/stored-choices.ts";
+import { avoidanceKey } from "./tune/integer-dot.ts";
+import { digestOf, formatChoices, parseChoices, storeName } from "./tune/stored-choices.ts";
 import type { TuningStore } from "./tuning-store.ts";
 
 const MODEL = new URL("../models/stories-14m/stories-14m-q4_0.gguf", import.meta.url);
@@ -78,4 +79,25 @@ test("what was measured once is run from then on, and gives the same tokens", as
   expect(second.measured).toBe(false);
   expect(second.kernels).not.toEqual(untuned.kernels);
   expect(second.tokens).toEqual(untuned.tokens);
+}, 600_000);
+
+test("a device slow at integer dot products gets plans without", async () => {
+  if (!gpu.capabilities.integerDot) return;
+  const store = new MemoryStore();
+  const untuned = await story(store, { tune: false });
+  expect(untuned.kernels.join()).toContain("dot4I8Packed");
+  // What a measurement on such a device would have left.
+  const known = untuned.tunables.flatMap(({ tunable: all }) => {
+    const tunable = withinTolerance(all);
+    const digest = digestOf(tunable);
+    return [
+      [tunable.key, { digest, choice: tunable.candidates[0].name }],
+      [avoidanceKey(tunable.key), { digest, choice: "faster" }],
+    ] as const;
+  });
+  const name = storeName(gpu.capabilities, ["precision=exact"]);
+  store.texts.set(name, formatChoices("test", new Map(known)));
+  const tuned = await story(store);
+  expect(tuned.kernels.join()).not.toContain("dot4I8Packed");
+  expect(tuned.tokens).toEqual(untuned.tokens);
 }, 600_000);

@@ -3,11 +3,10 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { planDecoder } from "../generate/decoder-plans.ts";
 import { DecoderSession } from "../generate/decoder-session.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
-import { planTuned, tunablesOf } from "../load-model.ts";
 import { promptChunk } from "../prompt-chunk.ts";
-import type { TuningPlace } from "../load-model.ts";
 import { describeCall } from "../tune/describe-call.ts";
-import { tuneDevice } from "../tune/device-tuning.ts";
+import { planTuned } from "../tuned-plans.ts";
+import type { TuningPlace } from "../tuned-plans.ts";
 import type { TuningStore } from "../tuning-store.ts";
 import { contextLengthFor } from "./options.ts";
 import type { BenchEnvironment, BenchOptions, BenchSubject } from "./options.ts";
@@ -64,11 +63,11 @@ export class Loader {
     if (place === undefined) return undefined;
     const began = performance.now();
     const decoder = await this.#build(gpu, await this.#environment.openSubject());
-    const { results, warnings } = await tuneDevice(
-      gpu,
-      tunablesOf(planDecoder(decoder, gpu.capabilities)),
-      { ...place, budgetMs: TUNE_BUDGET_MS, signal: this.#environment.signal },
-    );
+    const { results, warnings } = await planTuned(gpu, decoder, {
+      ...place,
+      budgetMs: TUNE_BUDGET_MS,
+      signal: this.#environment.signal,
+    });
     for (const warning of warnings) onWarning(warning);
     return { milliseconds: performance.now() - began, calls: results.map(describeCall) };
   }

@@ -19,7 +19,7 @@ import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { dequantizeQ4Row } from "../quant/q4gsw.ts";
-import type { TuningPlace } from "../load-model.ts";
+import type { TuningPlace } from "../tuned-plans.ts";
 import { tuneDevice } from "../tune/device-tuning.ts";
 import type { Checks } from "./checks.ts";
 import { ones, randomQ4Matrix } from "./random-checkpoint.ts";

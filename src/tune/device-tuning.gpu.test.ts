@@ -113,3 +113,29 @@ test("what rounds more is chosen for those who allow it alone", async () => {
   expect(results.length).toBe(1);
   expect(["x", "y"]).toContain(tuning.get("a"));
 });
+
+test("a device that is slow at integer dot products is known for it from then on", async () => {
+  const plain = call("a", ["f32", "limbs"]);
+  const [f32, limbs] = plain.tunable.candidates;
+  if (limbs === undefined) throw new Error("there are two");
+  const slow: Candidate<unknown> = {
+    ...limbs,
+    integerDot: true,
+    route: () => {
+      const route = limbs.route();
+      return { ...route, dispatches: Array.from({ length: 40 }, () => route.dispatches[0]!) };
+    },
+  };
+  const emulated = { ...plain, tunable: { ...plain.tunable, candidates: [slow, f32] as const } };
+  const native = { ...limbs, integerDot: true } as const;
+  const same = { ...plain, tunable: { ...plain.tunable, candidates: [native, f32] as const } };
+  const avoids = async (calls: readonly TunableCall[]) =>
+    (await tuneDevice(gpu, calls, { store, budgetMs: 60_000 })).avoidsIntegerDot;
+  expect(await avoids([emulated])).toBe(true);
+  expect(await measured([emulated])).toEqual([]);
+  expect(await avoids([emulated])).toBe(true);
+  // With another digest nothing is known.
+  expect(await avoids([plain])).toBe(false);
+  text = undefined;
+  expect(await avoids([same])).toBe(false);
+});

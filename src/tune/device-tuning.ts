@@ -1,8 +1,10 @@
 import { adapterName } from "../gpu/capabilities.ts";
+import type { Capabilities } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { TunableCall, Tuning } from "../graph/tuning.ts";
 import { withinTolerance } from "../kernels/shared/tunable.ts";
 import type { TuningStore } from "../tuning-store.ts";
+import { avoidanceKey, avoidanceOf, avoidsIntegerDot, mayAvoidIntegerDot } from "./integer-dot.ts";
 import { digestOf, formatChoices, parseChoices, storeName } from "./stored-choices.ts";
 import type { StoredChoice } from "./stored-choices.ts";
 import type { CallResult } from "./tune-call.ts";
@@ -12,6 +14,8 @@ import type { TuneOptions } from "./tune-calls.ts";
 export interface DeviceTuningOptions extends TuneOptions {
   /** Where choices are kept; nowhere without one. */
   readonly store?: TuningStore | undefined;
+  /** What the plans make use of, where that is less than the device has. */
+  readonly capabilities?: Capabilities;
   /** What else the device was made with: toggles that change its speed. */
   readonly settings?: readonly string[];
   /** Whether candidates may be chosen that round more than their operator's tolerance allows. */
@@ -23,6 +27,11 @@ export interface DeviceTuningOptions extends TuneOptions {
 /** Choices for a model's calls on a device. */
 export interface DeviceTuning {
   readonly tuning: Tuning;
+  /**
+   * Calls that could do without integer dot products are clearly faster that way: a plan that never
+   * uses them is likely to be, too.
+   */
+  readonly avoidsIntegerDot: boolean;
   /** Of what was measured now, not of what was known. */
   readonly results: readonly CallResult[];
   readonly warnings: readonly string[];
@@ -33,10 +42,10 @@ export interface DeviceTuning {
  * calls {@link tuneDevice} then looks at.
  */
 export async function storedTuning(
-  { capabilities }: GpuDevice,
+  gpu: GpuDevice,
   { store, ...options }: DeviceTuningOptions,
 ): Promise<Tuning> {
-  const stored = await readChoices(store, storeName(capabilities, settingsOf(options)));
+  const stored = await readChoices(store, nameFor(gpu, options));
   return new Map([...stored].map(([key, { choice }]) => [key, choice]));
 }
 
@@ -51,7 +60,7 @@ export async function tuneDevice(
 ): Promise<DeviceTuning> {
   const allowed = options.precision === "fast" ? planned : planned.map(exactCall);
   const calls = distinctCalls(allowed.filter(({ tunable }) => tunable.candidates.length > 1));
-  const name = storeName(gpu.capabilities, settingsOf(options));
+  const name = nameFor(gpu, options);
   const digests = new Map(calls.map(({ tunable }) => [tunable.key, digestOf(tunable)]));
   const stored = await readChoices(store, name);
   const known = ({ tunable }: TunableCall): StoredChoice | undefined => {
@@ -69,10 +78,16 @@ export async function tuneDevice(
     if (choice !== undefined) tuning.set(call.tunable.key, choice);
   }
   const measured = new Map<string, StoredChoice>();
-  for (const { key, choice } of results) {
+  for (const result of results) {
+    const { key, choice } = result;
     if (choice === undefined) continue;
+    const digest = digests.get(key) ?? "";
     tuning.set(key, choice);
-    measured.set(key, { digest: digests.get(key) ?? "", choice });
+    measured.set(key, { digest, choice });
+    const call = calls.find(({ tunable }) => tunable.key === key);
+    if (call !== undefined && mayAvoidIntegerDot(call)) {
+      measured.set(avoidanceKey(key), { digest, choice: avoidanceOf(call, result) });
+    }
   }
   if (store !== undefined && measured.size > 0) {
     const problem = await writeChoices(
@@ -83,7 +98,12 @@ export async function tuneDevice(
     );
     if (problem !== undefined) warnings.push(problem);
   }
-  return { tuning, results, warnings };
+  return {
+    tuning,
+    avoidsIntegerDot: avoidsIntegerDot(calls, digests, new Map([...stored, ...measured])),
+    results,
+    warnings,
+  };
 }
 
 const exactCall = (call: TunableCall): TunableCall => ({
@@ -91,11 +111,12 @@ const exactCall = (call: TunableCall): TunableCall => ({
   tunable: withinTolerance(call.tunable),
 });
 
-/** What choices depend on beside the device. */
-const settingsOf = ({ settings = [], precision = "exact" }: DeviceTuningOptions): string[] => [
-  ...settings,
-  `precision=${precision}`,
-];
+function nameFor(
+  gpu: GpuDevice,
+  { capabilities = gpu.capabilities, settings = [], precision = "exact" }: DeviceTuningOptions,
+): string {
+  return storeName(capabilities, [...settings, `precision=${precision}`]);
+}
 
 async function readChoices(
   store: TuningStore | undefined,

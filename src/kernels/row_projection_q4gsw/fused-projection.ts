@@ -132,6 +132,7 @@ export function rowTunable(
     name: variantName(variant),
     route: () => fused(shape, projection, variant, capabilities),
     ...(variant.input === "f16" ? { tolerance: F16_TOLERANCE } : {}),
+    ...(variant.input === "limbs" ? { integerDot: true } : {}),
   });
   const together =
     fits && isFused(shape, capabilities) ? variants(shape, projection, capabilities) : [];

@@ -19,6 +19,8 @@ export interface Candidate<Live> {
    * tolerance: chosen only for callers who allow it (`precision: "fast"`). Never the default.
    */
   readonly tolerance?: Tolerance;
+  /** It needs integer dot products, which some devices have and are slow at. */
+  readonly integerDot?: true;
 }
 
 /** Sizes that candidates are timed with, and the integers the kernels read on the GPU then. */
