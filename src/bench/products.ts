@@ -281,7 +281,7 @@ async function measureProduct(
   let plans = graphs.graphs.map((graph) => planGraph(graph, gpu.capabilities));
   if (tuning !== undefined) {
     const tunables = plans.flatMap((plan) => plan.tunables);
-    const choices = (await tuneDevice(gpu, tunables, tuning)).tuning;
+    const choices = (await tuneDevice(gpu, [tunables], tuning)).tuning;
     plans = graphs.graphs.map((graph) => planGraph(graph, gpu.capabilities, choices));
   }
   const x = activations(M * K);

@@ -53,7 +53,7 @@ function call(key: string, names: readonly string[], epsilon = 1e-5): TunableCal
 
 /** The keys that are measured for these calls. */
 async function measured(calls: readonly TunableCall[], again = false): Promise<string[]> {
-  const { results, warnings } = await tuneDevice(gpu, calls, { store, again, budgetMs: 60_000 });
+  const { results, warnings } = await tuneDevice(gpu, [calls], { store, again, budgetMs: 60_000 });
   expect(warnings).toEqual([]);
   return results.map(({ key }) => key).sort();
 }
@@ -88,7 +88,7 @@ test("a store that is broken or full of nonsense costs its contents only", async
     read: () => Promise.reject(new Error("no read")),
     write: () => Promise.reject(new Error("disk full")),
   };
-  const { tuning, warnings } = await tuneDevice(gpu, [call("a", ["x", "y"])], { store: broken });
+  const { tuning, warnings } = await tuneDevice(gpu, [[call("a", ["x", "y"])]], { store: broken });
   expect(["x", "y"]).toContain(tuning.get("a"));
   expect(warnings).toEqual([expect.stringContaining("disk full")]);
 });
@@ -100,7 +100,7 @@ test("what rounds more is chosen for those who allow it alone", async () => {
   const tunable = { ...exact.tunable, candidates: [first, ...others, rounding] as const };
   const both = { ...exact, tunable };
   const countOf = async (precision: "exact" | "fast") => {
-    const { results } = await tuneDevice(gpu, [both], { precision, budgetMs: 60_000 });
+    const { results } = await tuneDevice(gpu, [[both]], { precision, budgetMs: 60_000 });
     return results[0]?.candidates;
   };
   expect(await countOf("exact")).toBe(2);
@@ -109,7 +109,7 @@ test("what rounds more is chosen for those who allow it alone", async () => {
   // Nor does a store's word for it count.
   const stored = new Map([["a", { digest: digestOf(exact.tunable), choice: "rounding" }]]);
   text = formatChoices("a device", stored);
-  const { tuning, results } = await tuneDevice(gpu, [both], { store, budgetMs: 60_000 });
+  const { tuning, results } = await tuneDevice(gpu, [[both]], { store, budgetMs: 60_000 });
   expect(results.length).toBe(1);
   expect(["x", "y"]).toContain(tuning.get("a"));
 });
@@ -130,7 +130,7 @@ test("a device that is slow at integer dot products is known for it from then on
   const native = { ...limbs, integerDot: true } as const;
   const same = { ...plain, tunable: { ...plain.tunable, candidates: [native, f32] as const } };
   const avoids = async (calls: readonly TunableCall[]) =>
-    (await tuneDevice(gpu, calls, { store, budgetMs: 60_000 })).avoidsIntegerDot;
+    (await tuneDevice(gpu, [calls], { store, budgetMs: 60_000 })).avoidsIntegerDot;
   expect(await avoids([emulated])).toBe(true);
   expect(await measured([emulated])).toEqual([]);
   expect(await avoids([emulated])).toBe(true);

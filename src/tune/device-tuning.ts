@@ -50,16 +50,17 @@ export async function storedTuning(
 }
 
 /**
- * The choices for these calls: what the store has of them, and what is measured of the others. Rejects
+ * The choices for these calls, the most urgent group first: what the store has of them, and what is measured of the others. Rejects
  * as `tuneCalls` does; a store that fails only costs its contents.
  */
 export async function tuneDevice(
   gpu: GpuDevice,
-  planned: readonly TunableCall[],
+  groups: readonly (readonly TunableCall[])[],
   { store, again = false, ...options }: DeviceTuningOptions = {},
 ): Promise<DeviceTuning> {
-  const allowed = options.precision === "fast" ? planned : planned.map(exactCall);
-  const calls = distinctCalls(allowed.filter(({ tunable }) => tunable.candidates.length > 1));
+  const allowed =
+    options.precision === "fast" ? groups : groups.map((calls) => calls.map(exactCall));
+  const calls = distinctCalls(allowed).filter(({ tunable }) => tunable.candidates.length > 1);
   const name = nameFor(gpu, options);
   const digests = new Map(calls.map(({ tunable }) => [tunable.key, digestOf(tunable)]));
   const stored = await readChoices(store, name);

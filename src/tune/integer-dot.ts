@@ -4,6 +4,7 @@
  * a graph's passes decide.
  */
 import type { TunableCall } from "../graph/tuning.ts";
+import { weight } from "./call-weight.ts";
 import type { StoredChoice } from "./stored-choices.ts";
 import type { CallResult } from "./tune-call.ts";
 
@@ -33,14 +34,15 @@ export function avoidanceOf(
   return CLEARLY_FASTER * best(undefined) < best(true) ? AVOIDED : USED;
 }
 
-/** Goes by the first of the calls that may, the one that matters most. */
+/** Goes by the weightiest of the calls that may. */
 export function avoidsIntegerDot(
   calls: readonly TunableCall[],
   digests: ReadonlyMap<string, string>,
   choices: ReadonlyMap<string, StoredChoice>,
 ): boolean {
-  const decisive = calls.find(mayAvoidIntegerDot)?.tunable.key;
+  const [decisive] = calls.filter(mayAvoidIntegerDot).sort((a, b) => weight(b) - weight(a));
   if (decisive === undefined) return false;
-  const found = choices.get(avoidanceKey(decisive));
-  return found?.digest === digests.get(decisive) && found?.choice === AVOIDED;
+  const { key } = decisive.tunable;
+  const found = choices.get(avoidanceKey(key));
+  return found?.digest === digests.get(key) && found?.choice === AVOIDED;
 }

@@ -2,6 +2,7 @@ import { DeviceError } from "../errors.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { TunableCall } from "../graph/tuning.ts";
 import { Deadline } from "./deadline.ts";
+import { weight } from "./call-weight.ts";
 import { tuneCall } from "./tune-call.ts";
 import type { CallResult } from "./tune-call.ts";
 
@@ -16,19 +17,15 @@ export interface TuneOptions {
   readonly onCall?: (done: number, total: number) => void;
 }
 
-/** Bytes a plan reads for all calls of a kind: about its share of the time. */
-function weight({ operands, count }: TunableCall): number {
-  return count * Object.values(operands).reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-/** Calls of several plans, one for each key, the ones that matter most first. */
-export function distinctCalls(calls: readonly TunableCall[]): TunableCall[] {
+/** Calls of several plans, one for each key: group by group, of each the weightiest first. */
+export function distinctCalls(groups: readonly (readonly TunableCall[])[]): TunableCall[] {
   const distinct = new Map<string, TunableCall>();
-  for (const call of calls) {
-    const known = distinct.get(call.tunable.key);
-    if (known === undefined || known.count < call.count) distinct.set(call.tunable.key, call);
+  for (const group of groups) {
+    for (const call of [...group].sort((a, b) => weight(b) - weight(a))) {
+      if (!distinct.has(call.tunable.key)) distinct.set(call.tunable.key, call);
+    }
   }
-  return [...distinct.values()].sort((a, b) => weight(b) - weight(a));
+  return [...distinct.values()];
 }
 
 /**

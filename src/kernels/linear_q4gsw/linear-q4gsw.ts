@@ -59,6 +59,9 @@ const FALLBACK_LANES = 64;
 /** Rows of x that a lane of fallback.wgsl computes. */
 const FALLBACK_ROWS = 4;
 
+/** Candidates for many rows are timed with the most of them, and with so many. */
+const SHORT_PROMPT = 128;
+
 /** Bytes of workgroup memory gemm-tiled.wgsl takes: two tiles of five vectors a row. */
 const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
 
@@ -82,6 +85,7 @@ export function linearQ4gswTunable(
 ): Tunable<Live> {
   const { N, K, groupSize, scaleType, hasBias, hasResidual = false, rows, maxM = 1 } = shape;
   const M = rows === "one" ? 1 : maxM;
+  const onMatrices = rows === "many" && takesMatrices(shape, capabilities);
   const parts = [
     `linear_q4gsw N=${N} K=${K} g${groupSize} ${scaleType}`,
     hasBias && "bias",
@@ -91,8 +95,11 @@ export function linearQ4gswTunable(
   return {
     key: parts.filter(Boolean).join(" "),
     candidates: candidates(shape, capabilities),
-    trials: [{ live: { M } }],
-    tolerance: K <= 4096 ? { absolute: 1e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 },
+    trials: [{ live: { M } }, ...(M > SHORT_PROMPT ? [{ live: { M: SHORT_PROMPT } }] : [])],
+    tolerance:
+      K <= 4096
+        ? { absolute: onMatrices ? 4e-4 : 1e-4, relative: 1e-3 }
+        : { absolute: 1e-3, relative: 1e-2 },
     magnitudes: { scales: scaleMagnitude(K) },
   };
 }
@@ -108,10 +115,25 @@ function candidates(shape: LinearQ4gswShape, capabilities: Capabilities): Candid
   if (rows === "one" && K % 8 === 0 && groupSize % 8 === 0) return gemvs(shape, capabilities);
   if (rows === "many" && K % 4 === 0 && groupSize % 4 === 0) {
     return takesMatrices(shape, capabilities)
-      ? only("matrix", () => gemmMatrix(shape, gemmTiled(shape, 32, capabilities), capabilities))
-      : only("tiled", () => gemmTiled(shape, gemmTile(shape, capabilities), capabilities));
+      ? [matrixCandidate(shape, capabilities), ...tiledCandidates(shape, capabilities)]
+      : tiledCandidates(shape, capabilities);
   }
   return only("fallback", () => fallback(shape, capabilities));
+}
+
+const matrixCandidate = (shape: LinearQ4gswShape, capabilities: Capabilities): Candidate<Live> => ({
+  name: "matrix",
+  route: () => gemmMatrix(shape, gemmTiled(shape, 32, capabilities), capabilities),
+});
+
+function tiledCandidates(shape: LinearQ4gswShape, capabilities: Capabilities): Candidates {
+  const candidate = (tile: 32 | 64): Candidate<Live> => ({
+    name: `tiled${tile}`,
+    route: () => gemmTiled(shape, tile, capabilities),
+  });
+  const preferred = gemmTile(shape, capabilities);
+  if (!fitsLargeTile(capabilities)) return [candidate(preferred)];
+  return [candidate(preferred), candidate(preferred === 64 ? 32 : 64)];
 }
 
 /** How a GEMV is laid out. */
@@ -202,15 +224,16 @@ function gemmTiled(
   );
 }
 
+const fitsLargeTile = ({ limits }: Capabilities): boolean =>
+  limits.maxComputeInvocationsPerWorkgroup >= 256 &&
+  limits.maxComputeWorkgroupSizeX >= 256 &&
+  limits.maxComputeWorkgroupStorageSize >= gemmStorageBytes(64);
+
 /** The large tile where the device can hold it and the largest call has work for it. */
-function gemmTile({ N, maxM = Infinity }: LinearQ4gswShape, { limits }: Capabilities): 32 | 64 {
-  const fits =
-    limits.maxComputeInvocationsPerWorkgroup >= 256 &&
-    limits.maxComputeWorkgroupSizeX >= 256 &&
-    limits.maxComputeWorkgroupStorageSize >= gemmStorageBytes(64);
+function gemmTile({ N, maxM = Infinity }: LinearQ4gswShape, capabilities: Capabilities): 32 | 64 {
   const pays =
     maxM >= LARGE_TILE_MIN_ROWS && divideCeil(maxM, 64) * divideCeil(N, 64) >= LARGE_TILE_MIN_TILES;
-  return fits && pays ? 64 : 32;
+  return fitsLargeTile(capabilities) && pays ? 64 : 32;
 }
 
 /** On a CPU, where barriers cost more than lanes working together save. */
