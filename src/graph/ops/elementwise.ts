@@ -124,9 +124,11 @@ export const siluMulOp: Op = {
     const args = readArguments(node);
     const gate = args.tensor(0);
     const count = elementCount(gate.dims);
+    const width = gate.dims.at(-1);
+    const wholeQuads = typeof width === "number" && width % 4 === 0;
     return [
       call(
-        siluMul({}, capabilities),
+        siluMul({ wholeQuads }, capabilities),
         { gate, up: args.tensor(1), out: onlyResult(node) },
         (values) => ({ count: values.get(count) }),
       ),

@@ -34,6 +34,8 @@ export const rmsNormSuite = defineSuite("rms_norm", [
   rmsNormCase(5, 256),
   rmsNormCase(4, 128, 1e-5),
   rmsNormCase(1, 2048, 1e-5),
-  rmsNormCase(1, 4096),
+  rmsNormCase(3, 4096),
+  rmsNormCase(2, 1030),
+  rmsNormCase(2, 1020),
   rmsNormCase(1, 8192),
 ]);

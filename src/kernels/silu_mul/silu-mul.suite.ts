@@ -9,6 +9,7 @@ function siluMulCase(
   name: string,
   gate: Float32Array<ArrayBuffer>,
   type: "f32" | "f16" = "f32",
+  wholeQuads = false,
 ): KernelCase<{ readonly count: number }> {
   const count = gate.length;
   const up = ramp(count, 13, 6, 8);
@@ -16,8 +17,8 @@ function siluMulCase(
   const upBits = f32ToF16(up);
   const half = type === "f16";
   return {
-    name: `${name} ${type}`,
-    route: (capabilities) => siluMul({ type }, capabilities),
+    name: `${name} ${type}${wholeQuads ? " quads" : ""}`,
+    route: (capabilities) => siluMul({ type, wholeQuads }, capabilities),
     expectRoute: () => "silu_mul",
     live: { count },
     operands: () => ({
@@ -37,6 +38,9 @@ export const siluMulSuite = defineSuite("silu_mul", [
   siluMulCase("one", Float32Array.of(0.5)),
   siluMulCase("ramp 130", ramp(130, 17, 8, 2)),
   siluMulCase("random 8192", randomValues(8192, 3)),
+  siluMulCase("four", randomValues(4, 5), "f32", true),
+  siluMulCase("random 1028", randomValues(1028, 6), "f32", true),
+  siluMulCase("saturated", ramp(100, 101, 50, 0.25), "f32", true),
   siluMulCase("saturated", ramp(101, 101, 50, 0.25)),
   siluMulCase("random 1001", randomValues(1001, 4), "f16"),
 ]);
