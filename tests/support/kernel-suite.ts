@@ -18,6 +18,7 @@ const seed = process.env["TETRAD_TEST_SEED"];
 const options = {
   onlySubgroups,
   everyCandidate: heavyToo,
+  ...(heavyToo ? { largeTiles: true } : {}),
   ...(seed === undefined ? {} : { seed: Number(seed) }),
 };
 

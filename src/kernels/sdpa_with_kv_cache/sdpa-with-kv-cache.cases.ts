@@ -195,6 +195,7 @@ export function sdpaCase(
     },
     expected: () => expectations(config, cacheType),
     tolerance: SDPA_TOLERANCE[cacheType],
+    largeTiles: true,
     ...(heavy === undefined ? {} : { heavy }),
   };
 }

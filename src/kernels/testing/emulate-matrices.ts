@@ -3,13 +3,21 @@ import type { Kernel } from "../../gpu/kernel.ts";
 
 /**
  * Subgroup matrices for adapters without them, so that the index arithmetic of kernels that use them
- * is tested everywhere. Of every 32 lanes of a workgroup, lane 2 r + h holds columns 8 h … 8 h + 7 of
- * row r of a sum. An operand of a product is only where its matrix lies: it is read when it is
- * multiplied, so memory must stay as it is until then. What this does not show is how a GPU's own
+ * is tested everywhere. Of every 32 lanes of a workgroup, lanes 2 r and 2 r + 1 hold row r of a left
+ * operand, and each a half of that row of a sum. A right operand is only where it lies: it is read when it
+ * is multiplied, so memory must stay as it is until then. What this does not show is how a GPU's own
  * matrices round, and what they do out of bounds.
  */
 
 const SUBGROUP_SIZE = 32;
+const SMALL_STORAGE = 16_384;
+
+/** What a lane holds of a matrix. */
+const MEMBERS: Readonly<Record<string, string>> = {
+  left: "pairs: array<u32, 8>",
+  right: "place: EmulatedPlace",
+  result: "low: vec4<f32>, high: vec4<f32>",
+};
 
 const ALIAS = /^alias (\w+) = subgroup_matrix_(left|right|result)<(?:f16|f32), 16, 16>;$/gm;
 const DECLARATION = /var<(?:workgroup|storage[^>]*)> (\w+): (array<.*>);/g;
@@ -22,16 +30,22 @@ export const usesMatrices = ({ source }: Kernel): boolean =>
 
 /**
  * A device as if it were a GPU with subgroup matrices; undefined where it has them, or lacks what the
- * kernels need besides.
+ * kernels need besides. Its workgroup memory is the least that WebGPU knows, unless `large`: kernels with
+ * large tiles are longer, and take a CPU's compiler minutes.
  */
-export function emulatedMatrixCapabilities(capabilities: Capabilities): Capabilities | undefined {
-  const { f16, subgroups, subgroupMatrices } = capabilities;
+export function emulatedMatrixCapabilities(
+  capabilities: Capabilities,
+  large: boolean,
+): Capabilities | undefined {
+  const { f16, subgroups, subgroupMatrices, limits } = capabilities;
+  const most = large ? limits.maxComputeWorkgroupStorageSize : SMALL_STORAGE;
   if (!f16 || subgroups === undefined || subgroupMatrices.length > 0) return undefined;
   return {
     ...capabilities,
     software: false,
     subgroups: { minSize: SUBGROUP_SIZE, maxSize: SUBGROUP_SIZE },
     subgroupMatrices: [{ componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 }],
+    limits: { ...limits, maxComputeWorkgroupStorageSize: most },
   };
 }
 
@@ -132,7 +146,7 @@ fn emulated_load_sums(place: EmulatedPlace) -> ${sums} {
 fn emulated_multiply_accumulate(left: ${left}, right: ${right}, sums: ${sums}) -> ${sums} {
   var result = sums;
   for (var k = 0u; k < emulated_side; k++) {
-    let factor = emulated_read_${left}(left.place, emulated_lane / 2u, k);
+    let factor = unpack2x16float(left.pairs[k / 2u])[k % 2u];
     for (var i = 0u; i < emulated_side / 4u; i++) {
       let column = 8u * (emulated_lane % 2u) + i;
       result.low[i] += factor * emulated_read_${right}(right.place, k, column);
@@ -161,9 +175,7 @@ export function emulateMatrices(kernel: Kernel): Kernel {
     .replace(ALIAS, (_line, name: string, use: string) => {
       types.set(name, { name, half: use !== "result", loads: [] });
       names[use] = name;
-      return use === "result"
-        ? `struct ${name} { low: vec4<f32>, high: vec4<f32> }`
-        : `struct ${name} { place: EmulatedPlace }`;
+      return `struct ${name} { ${MEMBERS[use] ?? ""} }`;
     })
     .replace(LOAD, (_call, matrix: string, major: string, array: string, slab = "0u") => {
       const { half, loads } = named(types, matrix);
@@ -198,17 +210,27 @@ export function emulateMatrices(kernel: Kernel): Kernel {
   }
   emulated = emulated.replace(/(fn main\([^{]*\{)/, `$1\n  ${locals.join("\n  ")}`);
   const { left = "", right = "", result = "" } = names;
-  const operands = [left, right].map(
-    (name) => `
-fn emulated_operand_${name}(source: u32, slab: u32, offset: u32, stride: u32) -> ${name} {
-  return ${name}(EmulatedPlace(source, slab, offset, stride));
-}`,
-  );
+  const operands = `
+fn emulated_operand_${left}(source: u32, slab: u32, offset: u32, stride: u32) -> ${left} {
+  let place = EmulatedPlace(source, slab, offset, stride);
+  let row = emulated_lane / 2u;
+  var result: ${left};
+  for (var i = 0u; i < emulated_side / 2u; i++) {
+    result.pairs[i] = pack2x16float(vec2<f32>(
+      emulated_read_${left}(place, row, 2u * i),
+      emulated_read_${left}(place, row, 2u * i + 1u),
+    ));
+  }
+  return result;
+}
+fn emulated_operand_${right}(source: u32, slab: u32, offset: u32, stride: u32) -> ${right} {
+  return ${right}(EmulatedPlace(source, slab, offset, stride));
+}`;
   const sums = `
 fn emulated_sums(source: u32, slab: u32, offset: u32, stride: u32) -> ${result} {
   return emulated_load_sums(EmulatedPlace(source, slab, offset, stride));
 }`;
   const reads = [...types.values()].map(readFunction);
-  const code = [emulated, mathFunctions(left, right, result), ...operands, sums, ...reads];
+  const code = [emulated, mathFunctions(left, right, result), operands, sums, ...reads];
   return { ...kernel, source: [...code, ...stores.values()].join("\n") };
 }

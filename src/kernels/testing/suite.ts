@@ -51,6 +51,8 @@ export interface KernelCase<Live> {
   readonly operands: (capabilities: Capabilities) => Readonly<Record<string, Operand>>;
   readonly expected: (capabilities: Capabilities) => Readonly<Record<string, Expectation>>;
   readonly tolerance: Tolerance | ((capabilities: Capabilities) => Tolerance);
+  /** Its kernels on subgroup matrices need more workgroup memory than the least there is. */
+  readonly largeTiles?: true;
   /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
   readonly heavy?: string;
   /** False for features without which nothing reaches the operator: what makes it asks the same. */
@@ -218,6 +220,8 @@ export interface RunOptions {
   readonly seed?: number;
   /** All candidates, not only those that differ from the default in one constant. */
   readonly everyCandidate?: boolean;
+  /** Emulated matrices in tiles as large as the device can hold. */
+  readonly largeTiles?: boolean;
 }
 
 const usesSubgroups = ({ dispatches }: Route<never>): boolean =>
@@ -278,7 +282,7 @@ interface FeatureVariant {
 function variantsOf(
   capabilities: Capabilities,
   onlyFull: boolean,
-  onlySubgroups: boolean,
+  { onlySubgroups = false, largeTiles = false }: RunOptions,
 ): FeatureVariant[] {
   const variants = Object.entries(onlyFull ? { full: {} } : VARIANTS).map(
     ([variant, overrides]): FeatureVariant => ({
@@ -288,7 +292,8 @@ function variantsOf(
     }),
   );
   // Emulated, matrices do not depend on the subgroup size.
-  const emulated = onlyFull || onlySubgroups ? undefined : emulatedMatrixCapabilities(capabilities);
+  const emulated =
+    onlyFull || onlySubgroups ? undefined : emulatedMatrixCapabilities(capabilities, largeTiles);
   if (emulated !== undefined) {
     const adapt = <Live>(route: Route<Live>): Route<Live> | undefined =>
       route.dispatches.some(({ kernel }) => usesMatrices(kernel))
@@ -328,18 +333,17 @@ export async function runCase<Live>(
   gpu: GpuDevice,
   operator: string,
   kernelCase: KernelCase<Live>,
-  { onlySubgroups = false, everyCandidate = false, seed }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<CaseResult[]> {
+  const { onlySubgroups = false, everyCandidate = false, seed } = options;
   if (kernelCase.runnable?.(gpu.capabilities) === false) return [];
   const data = cachedData(kernelCase);
   const seen = new Set<string>();
   const results: CaseResult[] = [];
   const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
-  for (const { variant, capabilities, adapt } of variantsOf(
-    gpu.capabilities,
-    onlyFull,
-    onlySubgroups,
-  )) {
+  const largeTiles = options.largeTiles ?? kernelCase.largeTiles ?? false;
+  const variants = variantsOf(gpu.capabilities, onlyFull, { onlySubgroups, largeTiles });
+  for (const { variant, capabilities, adapt } of variants) {
     if (kernelCase.reachable?.(capabilities) === false) continue;
     for (const candidate of routesOf(kernelCase, capabilities, everyCandidate)) {
       const { name, isDefault, make, ownTolerance } = candidate;
