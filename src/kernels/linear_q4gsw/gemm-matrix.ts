@@ -48,7 +48,7 @@ const TILES = {
  * Rows up to which exact f32 is as fast: 32 of them fill one small tile of gemm-tiled.wgsl, and half
  * of a matrix kernel's.
  */
-const F32_MAX_ROWS = 32;
+export const F32_MAX_ROWS = 32;
 
 /** Rows up to which small tiles waste less. */
 const SMALL_MAX_ROWS = 64;

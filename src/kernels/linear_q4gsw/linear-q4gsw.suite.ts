@@ -170,6 +170,17 @@ function gemmEdges() {
     // folded grids, with a surplus of workgroups
     smallGemmCase([32, 64, 220], { restrict: fewWorkgroups }),
     gemmCase([130, 64, 130], { restrict: fewWorkgroups }),
+    // Every way that a device may choose: with all lanes at work, with few rows, and with edges.
+    gemmCase([130, 1024, 136], { candidates: true }),
+    gemmCase([20, 64, 67], { candidates: true }),
+    gemmCase([131, 36, 70], {
+      groupSize: 4,
+      scaleType: "f32",
+      bias: true,
+      residual: true,
+      candidates: true,
+    }),
+    gemmCase([34, 8192, 67], { candidates: true }),
     // devices that only hold the small tile
     smallGemmCase([70, 64, 67], { restrict: smallWorkgroups, maxM: MANY_ROWS }),
     smallGemmCase([70, 1024, 136], { restrict: smallWorkgroups, maxM: MANY_ROWS }),

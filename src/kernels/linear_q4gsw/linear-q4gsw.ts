@@ -11,11 +11,12 @@ import type { Candidate, Tunable } from "../shared/tunable.ts";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
 import fallbackSource from "./fallback.wgsl";
-import { gemmMatrix, takesMatrices } from "./gemm-matrix.ts";
+import { F32_MAX_ROWS, gemmMatrix, takesMatrices } from "./gemm-matrix.ts";
+import gemmTiledF16Source from "./gemm-tiled-f16.wgsl";
 import gemmTiledSource from "./gemm-tiled.wgsl";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
 import gemvWorkgroup from "./gemv-workgroup.wgsl";
-import { defineLinear, linearDispatch } from "./linear-kernel.ts";
+import { defineLinear, linearDispatch, NO_WORKGROUPS } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import serialSource from "./serial.wgsl";
 
@@ -133,7 +134,24 @@ function tiledCandidates(shape: LinearQ4gswShape, capabilities: Capabilities): C
   });
   const preferred = gemmTile(shape, capabilities);
   if (!fitsLargeTile(capabilities)) return [candidate(preferred)];
-  return [candidate(preferred), candidate(preferred === 64 ? 32 : 64)];
+  return [
+    candidate(preferred),
+    candidate(preferred === 64 ? 32 : 64),
+    ...halfCandidates(shape, capabilities),
+  ];
+}
+
+/** Operands rounded to f16, for callers who allow it, where there are no matrices that do the same. */
+function halfCandidates(
+  shape: LinearQ4gswShape,
+  capabilities: Capabilities,
+): readonly Candidate<Live>[] {
+  const { K, maxM = 1 } = shape;
+  const suits = maxM > F32_MAX_ROWS && !takesMatrices(shape, capabilities);
+  if (!capabilities.f16 || !suits) return [];
+  const tolerance =
+    K <= 4096 ? { absolute: 4e-4, relative: 1e-3 } : { absolute: 1e-3, relative: 1e-2 };
+  return [{ name: "tiledF16", route: () => gemmTiledF16(shape, capabilities), tolerance }];
 }
 
 /** How a GEMV is laid out. */
@@ -222,6 +240,27 @@ function gemmTiled(
   return route(shape, name, kernel, ({ M }) =>
     foldWorkgroupCount(divideCeil(M, tile) * divideCeil(N, tile), capabilities),
   );
+}
+
+/** Many rows in half precision; few live ones in f32. One of the dispatches has workgroups. */
+function gemmTiledF16(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
+  const { N, groupSize } = shape;
+  const name = "gemm_tiled_f16";
+  const kernel = defineLinear(shape, name, {
+    parts: [gemmTiledF16Source],
+    constants: { QUADS_PER_GROUP: groupSize / 4 },
+  });
+  const few = gemmTiled(shape, 32, capabilities);
+  const many = route(shape, name, kernel, ({ M }) =>
+    foldWorkgroupCount(divideCeil(M, 128) * divideCeil(N, 64), capabilities),
+  );
+  const when = (isFew: boolean, { dispatches }: Route<Live>) =>
+    dispatches.map((dispatch) => ({
+      ...dispatch,
+      grid: (live: Live): Grid =>
+        live.M <= F32_MAX_ROWS === isFew ? dispatch.grid(live) : NO_WORKGROUPS,
+    }));
+  return { name, scratch: {}, dispatches: [...when(true, few), ...when(false, many)] };
 }
 
 const fitsLargeTile = ({ limits }: Capabilities): boolean =>
