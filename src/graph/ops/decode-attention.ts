@@ -164,7 +164,8 @@ export const sdpaPartialsOp: Op = {
     positionCondition(args.int(PARTIALS.position), 1, fixedDim(args.tensor(PARTIALS.kCache), 1)),
 };
 
-const OUTPUT = {
+/** Where `tetrad.attention_linear_add_q4gsw` has its arguments. */
+export const OUTPUT = {
   partialOut: 0,
   partialStats: 1,
   position: 2,

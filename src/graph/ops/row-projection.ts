@@ -92,7 +92,7 @@ export const swigluLimbsQ4gswOp: Op = {
 };
 
 /** Where the operators that add have what comes after the matrix. */
-const ADDED = { residual: ROW.matrices + 2, nextNorm: ROW.matrices + 3 } as const;
+export const ADDED = { residual: ROW.matrices + 2, nextNorm: ROW.matrices + 3 } as const;
 
 /** Checks a residual and the next norm's weight, for N outputs. */
 export function inferAdded(

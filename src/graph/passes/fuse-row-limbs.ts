@@ -4,9 +4,11 @@ import { isFused } from "../../kernels/row_projection_q4gsw/row-input.ts";
 import { LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { elementCount, isTensor } from "../ir.ts";
 import type { Argument, Graph, Node, Tensor } from "../ir.ts";
+import { OUTPUT } from "../ops/decode-attention.ts";
 import { fixedDim, readArguments } from "../ops/op.ts";
 import type { ArgumentReader } from "../ops/op.ts";
 import { joinedMatrices, limbsType, ROW } from "../ops/row-arguments.ts";
+import { ADDED } from "../ops/row-projection.ts";
 import { DataFlow } from "./data-flow.ts";
 
 const LINEAR_ADD = "tetrad.linear_q4gsw_add";
@@ -28,8 +30,8 @@ const READERS = new Set([
 
 /** Where `tetrad.attention_linear_add_q4gsw` and `tetrad.linear_add_limbs_q4gsw` have the next norm. */
 const NEXT_NORM: Readonly<Record<string, number>> = {
-  [ATTENTION]: 9,
-  [LINEAR_ADD_LIMBS]: ROW.matrices + 3,
+  [ATTENTION]: OUTPUT.nextNorm,
+  [LINEAR_ADD_LIMBS]: ADDED.nextNorm,
 };
 
 const withArgument = (node: Node, index: number, value: Argument): Node => ({
