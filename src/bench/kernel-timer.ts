@@ -1,8 +1,8 @@
 import type { GpuDevice } from "../gpu/device.ts";
 import type { Grid, Kernel } from "../gpu/kernel.ts";
 import { DispatchClock, QueryPool } from "../gpu/query-pool.ts";
+import { ParamsArena } from "../gpu/params-arena.ts";
 import { ReadbackRing } from "../gpu/readback-ring.ts";
-import { encodeParams } from "../gpu/wgsl.ts";
 
 /** A kernel with everything it is dispatched with. */
 export interface Probe {
@@ -20,6 +20,7 @@ export class KernelTimer {
   readonly #gpu: GpuDevice;
   readonly #pool: QueryPool | undefined;
   readonly #buffers: GPUBuffer[] = [];
+  readonly #params: ParamsArena[] = [];
 
   /** `capacity`: most dispatches of one call of {@link time}. */
   constructor(gpu: GpuDevice, capacity: number) {
@@ -71,28 +72,20 @@ export class KernelTimer {
   }
 
   async #prepare({ kernel, buffers, params, grid }: Probe) {
-    const { pipeline, layout } = await this.#gpu.pipelines.get(kernel);
-    const uniform = this.#gpu.createBuffer(
-      "bench.params",
-      16 * Math.max(1, Math.ceil(kernel.params.length / 4)),
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    );
-    this.#buffers.push(uniform);
-    const bytes = new ArrayBuffer(uniform.size);
-    encodeParams(kernel.params, params, new DataView(bytes));
-    this.#gpu.queue.writeBuffer(uniform, 0, bytes);
-    const bindGroup = this.#gpu.device.createBindGroup({
-      label: kernel.label,
-      layout,
-      entries: kernel.bindings.map(({ binding, name, type }) => {
-        const buffer = type === "uniform" ? uniform : buffers[name];
-        if (buffer === undefined) throw new Error(`${kernel.label}: "${name}" is not bound`);
-        return { binding, resource: { buffer } };
-      }),
+    const compiled = await this.#gpu.pipelines.get(kernel);
+    const arena = new ParamsArena(this.#gpu, "bench.params", [compiled]);
+    this.#params.push(arena);
+    arena.update(0, params);
+    arena.flush();
+    const bindGroup = arena.createBindGroup(0, kernel.label, (name) => {
+      const buffer = buffers[name];
+      if (buffer === undefined) throw new Error(`${kernel.label}: "${name}" is not bound`);
+      return { buffer };
     });
     return (pass: GPUComputePassEncoder): void => {
-      pass.setPipeline(pipeline);
+      pass.setPipeline(compiled.pipeline);
       pass.setBindGroup(0, bindGroup);
+      arena.encode(pass, 0);
       pass.dispatchWorkgroups(...grid);
       pass.end();
     };
@@ -113,6 +106,8 @@ export class KernelTimer {
 
   dispose(): void {
     this.#pool?.dispose();
+    for (const arena of this.#params) arena.dispose();
+    this.#params.length = 0;
     for (const buffer of this.#buffers) this.#gpu.destroyBuffer(buffer);
     this.#buffers.length = 0;
   }

@@ -8,6 +8,8 @@ export interface DeviceLimits {
   readonly maxComputeWorkgroupSizeX: number;
   readonly maxComputeWorkgroupSizeY: number;
   readonly maxComputeWorkgroupsPerDimension: number;
+  /** Bytes; 0 without immediates. */
+  readonly maxImmediateSize: number;
   readonly minStorageBufferOffsetAlignment: number;
   readonly minUniformBufferOffsetAlignment: number;
 }
@@ -117,6 +119,7 @@ export function readCapabilities(
       maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
       maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
       maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      maxImmediateSize: immediateSize(limits, wgslFeatures),
       minStorageBufferOffsetAlignment: limits.minStorageBufferOffsetAlignment,
       minUniformBufferOffsetAlignment: limits.minUniformBufferOffsetAlignment,
     },
@@ -127,6 +130,12 @@ export function readCapabilities(
       description: info.description,
     },
   };
+}
+
+/** Bytes of immediates that kernels can have; their limit is newer than the type declarations. */
+function immediateSize(limits: GPUSupportedLimits, wgslFeatures: ReadonlySet<string>): number {
+  const { maxImmediateSize = 0 } = limits as { readonly maxImmediateSize?: number };
+  return wgslFeatures.has("immediate_address_space") ? maxImmediateSize : 0;
 }
 
 /** The optional features worth asking a device for. */

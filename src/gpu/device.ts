@@ -20,7 +20,19 @@ const REQUESTED_LIMITS: readonly (keyof DeviceLimits)[] = [
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupSizeY",
   "maxComputeWorkgroupsPerDimension",
+  "maxImmediateSize",
 ];
+
+/** The adapter's own; what it has never heard of must not be asked for. */
+function requestedLimits(limits: GPUSupportedLimits): Record<string, number> {
+  const known = limits as unknown as Readonly<Record<string, number | undefined>>;
+  return Object.fromEntries(
+    REQUESTED_LIMITS.flatMap((name) => {
+      const limit = known[name];
+      return limit === undefined ? [] : [[name, limit]];
+    }),
+  );
+}
 
 /** Bindings the widest kernel needs; WebGPU's default limit. */
 const MIN_STORAGE_BUFFERS = 8;
@@ -49,7 +61,7 @@ export class GpuDevice {
     this.device = device;
     this.queue = device.queue;
     this.capabilities = capabilities;
-    this.pipelines = new PipelineCache(device);
+    this.pipelines = new PipelineCache(device, capabilities.limits.maxImmediateSize);
     this.#owned = owned;
     void this.#watchLoss();
   }
@@ -90,7 +102,7 @@ export class GpuDevice {
     const device = await adapter.requestDevice({
       label: "tetrad",
       requiredFeatures: WANTED_FEATURES.filter((name) => features.has(name)) as GPUFeatureName[],
-      requiredLimits: Object.fromEntries(REQUESTED_LIMITS.map((name) => [name, limits[name]])),
+      requiredLimits: requestedLimits(limits),
     });
     const capabilities = readCapabilities(device, info, wgslFeatures);
     return new GpuDevice(device, restrictCapabilities(capabilities, options.restrict ?? {}), true);

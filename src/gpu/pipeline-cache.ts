@@ -1,11 +1,17 @@
 import { DeviceError } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
+import { takeImmediates } from "./wgsl.ts";
+import type { BindingDeclaration } from "./wgsl.ts";
 
 /** A compiled kernel. */
 export interface CompiledKernel {
   readonly kernel: Kernel;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** What `layout` binds. */
+  readonly bindings: readonly BindingDeclaration[];
+  /** Whether Params come as immediates and not in a uniform. */
+  readonly immediates: boolean;
 }
 
 /**
@@ -15,10 +21,13 @@ export interface CompiledKernel {
  */
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #maxImmediateSize: number;
   readonly #compiled = new Map<string, Promise<CompiledKernel>>();
 
-  constructor(device: GPUDevice) {
+  /** `maxImmediateSize`: bytes of immediates that the device allows, 0 where it knows none. */
+  constructor(device: GPUDevice, maxImmediateSize: number) {
     this.#device = device;
+    this.#maxImmediateSize = maxImmediateSize;
   }
 
   /** Pipelines compiled or compiling. */
@@ -26,12 +35,16 @@ export class PipelineCache {
     return this.#compiled.size;
   }
 
-  /** Compiles `kernel`, or returns what an equal kernel compiled to. */
-  get(kernel: Kernel): Promise<CompiledKernel> {
-    const key = JSON.stringify([kernel.source, kernel.overrides]);
+  /**
+   * Compiles `kernel`, or returns what an equal kernel compiled to. `maxImmediateSize` may be less than
+   * the device allows.
+   */
+  get(kernel: Kernel, maxImmediateSize = this.#maxImmediateSize): Promise<CompiledKernel> {
+    const immediates = 4 * kernel.params.length <= maxImmediateSize;
+    const key = JSON.stringify([kernel.source, kernel.overrides, immediates]);
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {
-      compiled = this.#compile(kernel);
+      compiled = this.#compile(immediates ? withImmediates(kernel) : withUniform(kernel));
       this.#compiled.set(key, compiled);
       // A failure is reported to whoever awaits it; the next attempt starts afresh.
       compiled.catch(() => this.#compiled.delete(key));
@@ -39,28 +52,31 @@ export class PipelineCache {
     return compiled;
   }
 
-  async #compile(kernel: Kernel): Promise<CompiledKernel> {
+  async #compile(program: Program): Promise<CompiledKernel> {
     const device = this.#device;
+    const { kernel, bindings, source, immediateSize } = program;
     const { label } = kernel;
     const layout = device.createBindGroupLayout({
       label,
-      entries: kernel.bindings.map(({ binding, type }) => ({
+      entries: bindings.map(({ binding, type }) => ({
         binding,
         visibility: GPUShaderStage.COMPUTE,
         buffer: { type },
       })),
     });
+    // `immediateSize` is newer than the type declarations.
+    const descriptor = { label, bindGroupLayouts: [layout], immediateSize };
     // A shader that does not parse is reported below, not as an uncaptured error as well.
     device.pushErrorScope("validation");
-    const module = device.createShaderModule({ label, code: kernel.source });
+    const module = device.createShaderModule({ label, code: source });
     const parsed = device.popErrorScope().catch(() => null);
     try {
       const pipeline = await device.createComputePipelineAsync({
         label,
-        layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        layout: device.createPipelineLayout(descriptor),
         compute: { module, entryPoint: "main", constants: kernel.overrides },
       });
-      return { kernel, pipeline, layout };
+      return { kernel, pipeline, layout, bindings, immediates: immediateSize > 0 };
     } catch (error) {
       await parsed;
       throw new DeviceError("validation", await describeFailure(label, module, error), {
@@ -68,6 +84,27 @@ export class PipelineCache {
       });
     }
   }
+}
+
+/** A kernel with its Params in one place or the other. */
+interface Program {
+  readonly kernel: Kernel;
+  readonly source: string;
+  readonly bindings: readonly BindingDeclaration[];
+  readonly immediateSize: number;
+}
+
+function withUniform(kernel: Kernel): Program {
+  return { kernel, source: kernel.source, bindings: kernel.bindings, immediateSize: 0 };
+}
+
+function withImmediates(kernel: Kernel): Program {
+  return {
+    kernel,
+    source: takeImmediates(kernel.source),
+    bindings: kernel.bindings.filter(({ type }) => type !== "uniform"),
+    immediateSize: 4 * kernel.params.length,
+  };
 }
 
 async function describeFailure(

@@ -111,7 +111,15 @@ export function parseParams(source: string): ParamDeclaration[] {
     });
 }
 
-/** Encodes `values` as the bytes of a `Params` uniform, padded to 16. Every member must be given. */
+const PARAMS_UNIFORM = /@group\(0\)\s*@binding\(\d+\)\s*var<uniform>(\s*params\s*:)/;
+
+/** `source` with its `Params` uniform, if any, as immediates: no memory to read them from. */
+export function takeImmediates(source: string): string {
+  if (!PARAMS_UNIFORM.test(source)) return source;
+  return `requires immediate_address_space;\n${source.replace(PARAMS_UNIFORM, "var<immediate>$1")}`;
+}
+
+/** Encodes `values` as the bytes of a `Params` struct. Every member must be given. */
 export function encodeParams(
   declarations: readonly ParamDeclaration[],
   values: Readonly<Record<string, number>>,

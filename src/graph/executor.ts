@@ -1,8 +1,7 @@
 import type { GpuDevice } from "../gpu/device.ts";
 import type { CompiledKernel } from "../gpu/pipeline-cache.ts";
 import type { QueryPool } from "../gpu/query-pool.ts";
-import { UniformArena } from "../gpu/uniform-arena.ts";
-import { encodeParams } from "../gpu/wgsl.ts";
+import { ParamsArena } from "../gpu/params-arena.ts";
 import type { BufferSet } from "./buffer-set.ts";
 import type { Grid } from "../gpu/kernel.ts";
 import type { BufferReference, Plan, PlannedDispatch } from "./plan.ts";
@@ -13,11 +12,8 @@ interface PreparedDispatch {
   readonly planned: PlannedDispatch;
   readonly compiled: CompiledKernel;
   readonly bindGroup: GPUBindGroup;
-  /** Slot in the uniform arena, and its bytes; none without a Params struct. */
-  readonly uniformSlot: number;
-  readonly uniformBytes: number;
   grid: Grid;
-  /** Roots that grid and uniforms were computed from. */
+  /** Roots that grid and params were computed from. */
   reads: ReadonlySet<SymIntRoot> | undefined;
 }
 
@@ -34,23 +30,23 @@ const isEmpty = ([x, y, z]: Grid): boolean => x * y * z === 0;
 export class Executor {
   readonly plan: Plan;
   readonly #dispatches: readonly PreparedDispatch[];
-  readonly #uniforms: UniformArena;
+  readonly #params: ParamsArena;
   readonly #ints: readonly IntBuffer[];
   readonly #gpu: GpuDevice;
-  /** Values that the dispatches' grids and uniforms were last computed with. */
+  /** Values that the dispatches' grids and params were last computed with. */
   readonly #seen = new Map<SymIntRoot, number>();
 
   private constructor(
     gpu: GpuDevice,
     plan: Plan,
     dispatches: readonly PreparedDispatch[],
-    uniforms: UniformArena,
+    params: ParamsArena,
     ints: readonly IntBuffer[],
   ) {
     this.#gpu = gpu;
     this.plan = plan;
     this.#dispatches = dispatches;
-    this.#uniforms = uniforms;
+    this.#params = params;
     this.#ints = ints;
   }
 
@@ -60,7 +56,7 @@ export class Executor {
       plan.dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)),
     );
     gpu.assertUsable();
-    const uniforms = new UniformArena(gpu, `${plan.name}.params`, plan.dispatches.length);
+    const params = new ParamsArena(gpu, `${plan.name}.params`, compiled);
     const ints: IntBuffer[] = [];
     const resolve = (reference: BufferReference): GPUBufferBinding => {
       if (reference.kind !== "int") return buffers.resolve(reference, plan);
@@ -73,36 +69,26 @@ export class Executor {
       return { buffer: int.buffer };
     };
     const dispatches = plan.dispatches.map((planned, slot): PreparedDispatch => {
-      const { kernel } = planned;
-      const uniformBytes = 4 * kernel.params.length;
-      const kernelPipeline = compiled[slot]!;
-      const bindGroup = gpu.device.createBindGroup({
-        label: planned.label,
-        layout: kernelPipeline.layout,
-        entries: kernel.bindings.map(({ binding, name, type }) => {
-          if (type === "uniform") {
-            return { binding, resource: uniforms.binding(slot, uniformBytes) };
-          }
-          const reference = planned.bindings[name];
-          if (reference === undefined) throw new Error(`${kernel.label}: "${name}" is not bound`);
-          return { binding, resource: resolve(reference) };
-        }),
+      const bindGroup = params.createBindGroup(slot, planned.label, (name) => {
+        const reference = planned.bindings[name];
+        if (reference === undefined) {
+          throw new Error(`${planned.kernel.label}: "${name}" is not bound`);
+        }
+        return resolve(reference);
       });
       return {
         planned,
-        compiled: kernelPipeline,
+        compiled: compiled[slot]!,
         bindGroup,
-        uniformSlot: slot,
-        uniformBytes,
         grid: [0, 0, 0],
         reads: undefined,
       };
     });
-    return new Executor(gpu, plan, dispatches, uniforms, ints);
+    return new Executor(gpu, plan, dispatches, params, ints);
   }
 
   /**
-   * Brings grids and uniforms up to date with `values`. Only dispatches that depend on a value that
+   * Brings grids and params up to date with `values`. Only dispatches that depend on a value that
    * changed are computed anew. Must be followed by a submit before the next call.
    */
   update(values: SymIntValues): void {
@@ -114,12 +100,12 @@ export class Executor {
         this.#seen.set(root, now);
       }
     }
-    for (const dispatch of this.#dispatches) {
+    for (const [slot, dispatch] of this.#dispatches.entries()) {
       if (dispatch.reads !== undefined && ![...dispatch.reads].some((root) => changed.has(root)))
         continue;
-      this.#updateDispatch(dispatch, values);
+      this.#updateDispatch(slot, dispatch, values);
     }
-    this.#uniforms.flush();
+    this.#params.flush();
     for (const int of this.#ints) {
       const value = values.get(int.value);
       if (value === int.written) continue;
@@ -128,17 +114,13 @@ export class Executor {
     }
   }
 
-  #updateDispatch(dispatch: PreparedDispatch, values: SymIntValues): void {
-    const { planned, uniformSlot, uniformBytes } = dispatch;
+  #updateDispatch(slot: number, dispatch: PreparedDispatch, values: SymIntValues): void {
+    const { planned } = dispatch;
     const { result: live, reads } = values.trackReads(() => planned.live(values));
     dispatch.reads = reads;
     for (const root of reads) this.#seen.set(root, values.get(root));
     dispatch.grid = planned.grid(live);
-    if (uniformBytes === 0) return;
-    const params = planned.params(live);
-    this.#uniforms.update(uniformSlot, uniformBytes, (target) =>
-      encodeParams(planned.kernel.params, params, target),
-    );
+    if (planned.kernel.params.length > 0) this.#params.update(slot, planned.params(live));
   }
 
   /** Encodes the plan's dispatches into a compute pass. Call {@link update} first. */
@@ -151,6 +133,7 @@ export class Executor {
         pass.setPipeline(current);
       }
       pass.setBindGroup(0, bindGroup);
+      this.#params.encode(pass, index);
       pass.dispatchWorkgroups(...grid);
       observe?.(planned, grid, index);
     });
@@ -161,7 +144,8 @@ export class Executor {
    * `values` are those of the last {@link update}.
    */
   encodeTimed(encoder: GPUCommandEncoder, pool: QueryPool, values: SymIntValues): void {
-    for (const { planned, compiled, bindGroup, grid } of this.#dispatches) {
+    for (const [slot, dispatch] of this.#dispatches.entries()) {
+      const { planned, compiled, bindGroup, grid } = dispatch;
       if (isEmpty(grid)) continue;
       const pass = encoder.beginComputePass({
         label: planned.label,
@@ -169,13 +153,14 @@ export class Executor {
       });
       pass.setPipeline(compiled.pipeline);
       pass.setBindGroup(0, bindGroup);
+      this.#params.encode(pass, slot);
       pass.dispatchWorkgroups(...grid);
       pass.end();
     }
   }
 
   dispose(): void {
-    this.#uniforms.dispose();
+    this.#params.dispose();
     for (const { buffer } of this.#ints) this.#gpu.destroyBuffer(buffer);
   }
 }

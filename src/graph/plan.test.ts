@@ -22,6 +22,7 @@ function capabilities(maxStorageBufferBindingSize: number): Capabilities {
       maxComputeWorkgroupSizeX: 256,
       maxComputeWorkgroupSizeY: 256,
       maxComputeWorkgroupsPerDimension: 65535,
+      maxImmediateSize: 64,
       minStorageBufferOffsetAlignment: 256,
       minUniformBufferOffsetAlignment: 256,
     },

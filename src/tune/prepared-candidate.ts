@@ -1,13 +1,13 @@
 import type { GpuDevice } from "../gpu/device.ts";
 import type { Grid, Kernel, Route } from "../gpu/kernel.ts";
 import type { CompiledKernel, PipelineCache } from "../gpu/pipeline-cache.ts";
-import { UniformArena } from "../gpu/uniform-arena.ts";
-import { encodeParams } from "../gpu/wgsl.ts";
+import { ParamsArena } from "../gpu/params-arena.ts";
 import type { Tunable } from "../kernels/shared/tunable.ts";
 import type { OperandBuffers } from "./operand-buffers.ts";
 
 /** One dispatch at one trial's sizes, with its bind groups by copy of the weights. */
 interface PreparedDispatch {
+  readonly slot: number;
   readonly pipeline: GPUComputePipeline;
   readonly grid: Grid;
   readonly bindGroups: readonly GPUBindGroup[];
@@ -35,7 +35,7 @@ export class PreparedCandidate {
   /** What a profile of it would be called: that of its last dispatch. */
   readonly kernel: Kernel;
   readonly #copies: number;
-  readonly #uniforms: UniformArena;
+  readonly #params: ParamsArena;
   readonly #trials: readonly (readonly PreparedDispatch[])[];
 
   constructor(
@@ -50,16 +50,12 @@ export class PreparedCandidate {
     this.name = name;
     this.kernel = last.kernel;
     this.#copies = buffers.copies;
-    const slots = trials.length * kernels.length;
-    this.#uniforms = new UniformArena(gpu, `tune.${name}.params`, slots);
+    const slots = trials.flatMap(() => kernels);
+    this.#params = new ParamsArena(gpu, `tune.${name}.params`, slots);
     this.#trials = trials.map(({ live }, trial) =>
       route.dispatches.map((template, index): PreparedDispatch => {
-        const { kernel } = template;
         const slot = trial * kernels.length + index;
-        const uniformBytes = 4 * kernel.params.length;
-        this.#uniforms.update(slot, uniformBytes, (target) =>
-          encodeParams(kernel.params, template.params(live), target),
-        );
+        this.#params.update(slot, template.params(live));
         const resource = (binding: string, copy: number): GPUBufferBinding => {
           const operand = template.bind[binding] ?? "";
           const int = ints[trial]?.get(operand);
@@ -67,24 +63,16 @@ export class PreparedCandidate {
             ? buffers.binding(operand, copy, route.scratch[operand])
             : { buffer: int };
         };
-        const { pipeline, layout } = kernels[index]!;
+        const { pipeline } = kernels[index]!;
         const bindGroups = Array.from({ length: buffers.copies }, (_, copy) =>
-          gpu.device.createBindGroup({
-            label: kernel.label,
-            layout,
-            entries: kernel.bindings.map(({ binding, name, type }) => ({
-              binding,
-              resource:
-                type === "uniform"
-                  ? this.#uniforms.binding(slot, uniformBytes)
-                  : resource(name, copy),
-            })),
-          }),
+          this.#params.createBindGroup(slot, template.kernel.label, (binding) =>
+            resource(binding, copy),
+          ),
         );
-        return { pipeline, grid: template.grid(live), bindGroups };
+        return { slot, pipeline, grid: template.grid(live), bindGroups };
       }),
     );
-    this.#uniforms.flush();
+    this.#params.flush();
   }
 
   /** The grid of a trial's last dispatch. */
@@ -95,17 +83,18 @@ export class PreparedCandidate {
   /** Encodes a trial's call so many times, each with the next copy of the weights. */
   encode(pass: GPUComputePassEncoder, trial: number, calls: number): void {
     for (let call = 0; call < calls; call++) {
-      for (const { pipeline, grid, bindGroups } of this.#trials[trial] ?? []) {
+      for (const { slot, pipeline, grid, bindGroups } of this.#trials[trial] ?? []) {
         // A route may hold several dispatches for different sizes.
         if (grid.includes(0)) continue;
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, bindGroups[call % this.#copies]);
+        this.#params.encode(pass, slot);
         pass.dispatchWorkgroups(...grid);
       }
     }
   }
 
   dispose(): void {
-    this.#uniforms.dispose();
+    this.#params.dispose();
   }
 }

@@ -71,7 +71,7 @@ async function compileAll(
   warnings: string[],
 ): Promise<CompiledCandidate[]> {
   // Pipelines that are not chosen go with their cache.
-  const pipelines = new PipelineCache(gpu.device);
+  const pipelines = new PipelineCache(gpu.device, gpu.capabilities.limits.maxImmediateSize);
   const compiled: CompiledCandidate[] = [];
   for (let first = 0; first < candidates.length; first += COMPILED_TOGETHER) {
     if (first > 0 && deadline.expired()) break;

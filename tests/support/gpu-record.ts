@@ -17,6 +17,7 @@ export const GPU: Capabilities = {
     maxComputeWorkgroupSizeX: 1024,
     maxComputeWorkgroupSizeY: 1024,
     maxComputeWorkgroupsPerDimension: 65_535,
+    maxImmediateSize: 64,
     minStorageBufferOffsetAlignment: 256,
     minUniformBufferOffsetAlignment: 256,
   },

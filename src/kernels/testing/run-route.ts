@@ -1,6 +1,7 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { GpuDevice } from "../../gpu/device.ts";
 import type { Route } from "../../gpu/kernel.ts";
-import { encodeParams } from "../../gpu/wgsl.ts";
+import { ParamsArena } from "../../gpu/params-arena.ts";
 
 /** What an operand starts with: its contents, or its size in bytes, filled with a sentinel. */
 export type Operand = ArrayBufferView | { readonly bytes: number };
@@ -21,7 +22,7 @@ function padded(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /**
  * Runs a route once on operands given as plain arrays and returns the bytes of those named in
- * `read`. Validation errors reject.
+ * `read`. Params go as `capabilities` allow. Validation errors reject.
  */
 export async function runRoute<Live>(
   gpu: GpuDevice,
@@ -29,12 +30,13 @@ export async function runRoute<Live>(
   operands: Readonly<Record<string, Operand>>,
   live: Live,
   read: readonly string[],
+  capabilities = gpu.capabilities,
 ): Promise<Record<string, ArrayBuffer>> {
   gpu.device.pushErrorScope("validation");
   let contents: Record<string, ArrayBuffer> = {};
   let failure: unknown;
   try {
-    contents = await execute(gpu, route, operands, live, read);
+    contents = await execute(gpu, route, operands, live, read, capabilities);
   } catch (error) {
     failure = error;
   }
@@ -50,10 +52,12 @@ async function execute<Live>(
   operands: Readonly<Record<string, Operand>>,
   live: Live,
   read: readonly string[],
+  { limits }: Capabilities,
 ): Promise<Record<string, ArrayBuffer>> {
   const { device, queue } = gpu;
   const buffers = new Map<string, GPUBuffer>();
   const made: GPUBuffer[] = [];
+  const arenas: ParamsArena[] = [];
   const upload = (name: string, bytes: Uint8Array<ArrayBuffer>) => {
     const buffer = gpu.createStorageBuffer(`test.${name}`, bytes.length);
     queue.writeBuffer(buffer, 0, bytes);
@@ -74,31 +78,24 @@ async function execute<Live>(
       const grid = template.grid(live);
       // A route may hold several dispatches for different sizes.
       if (grid.includes(0)) continue;
-      const { pipeline, layout } = await gpu.pipelines.get(kernel);
-      const uniform = gpu.createBuffer(
-        `test.params`,
-        Math.max(16, Math.ceil(kernel.params.length / 4) * 16),
-        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      );
-      made.push(uniform);
-      const params = new ArrayBuffer(uniform.size);
-      encodeParams(kernel.params, template.params(live), new DataView(params));
-      queue.writeBuffer(uniform, 0, params);
-      pass.setPipeline(pipeline);
+      const compiled = await gpu.pipelines.get(kernel, limits.maxImmediateSize);
+      const params = new ParamsArena(gpu, "test.params", [compiled]);
+      arenas.push(params);
+      params.update(0, template.params(live));
+      params.flush();
+      pass.setPipeline(compiled.pipeline);
       pass.setBindGroup(
         0,
-        device.createBindGroup({
-          layout,
-          entries: kernel.bindings.map(({ binding, name, type }) => {
-            const operand = template.bind[name] ?? "";
-            const buffer = type === "uniform" ? uniform : buffers.get(operand);
-            if (buffer === undefined) {
-              throw new Error(`${route.name}: binding "${name}" has no operand "${operand}"`);
-            }
-            return { binding, resource: { buffer } };
-          }),
+        params.createBindGroup(0, kernel.label, (name) => {
+          const operand = template.bind[name] ?? "";
+          const buffer = buffers.get(operand);
+          if (buffer === undefined) {
+            throw new Error(`${route.name}: binding "${name}" has no operand "${operand}"`);
+          }
+          return { buffer };
         }),
       );
+      params.encode(pass, 0);
       pass.dispatchWorkgroups(...grid);
     }
     pass.end();
@@ -123,5 +120,6 @@ async function execute<Live>(
     return contents;
   } finally {
     for (const buffer of made) gpu.destroyBuffer(buffer);
+    for (const arena of arenas) arena.dispose();
   }
 }

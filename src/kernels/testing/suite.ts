@@ -112,6 +112,7 @@ const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
     subgroups: false,
     integerDot: false,
     subgroupMatrices: false,
+    limits: { maxImmediateSize: 0 },
   },
 };
 
@@ -193,7 +194,9 @@ async function runVariant<Live>(
 ): Promise<Pick<CaseResult, "maxAbsolute" | "maxRelative" | "failure">> {
   const expected = data.expected(capabilities);
   const operands = data.operands(capabilities);
-  const results = await runRoute(gpu, route, operands, kernelCase.live, Object.keys(expected));
+  const { live } = kernelCase;
+  const read = Object.keys(expected);
+  const results = await runRoute(gpu, route, operands, live, read, capabilities);
   // Drawn only now, so that nothing can have been made to suit the sample.
   const seed = fixedSeed ?? Math.floor(Math.random() * 2 ** 32);
   let maxAbsolute = 0;
