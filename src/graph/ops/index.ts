@@ -29,6 +29,7 @@ import {
   unaryOp,
 } from "./elementwise.ts";
 import { attentionLinearAddQ4gswOp, qkvRotaryQ4gswOp, sdpaPartialsOp } from "./decode-attention.ts";
+import { embeddingLimbsQ4gswOp, embeddingQ4gswOp } from "./embedding-q4gsw.ts";
 import { embeddingOp, gatherOp, indexSelectOp, indexTensorOp } from "./gather.ts";
 import { bitwiseOp, compareOp, whereOp } from "./logic.ts";
 import { addmmOp, bmmOp, linearOp, mmOp } from "./matmul.ts";
@@ -36,7 +37,6 @@ import type { Op } from "./op.ts";
 import { constantPadOp } from "./pad.ts";
 import {
   chooseQparamsOp,
-  embeddingQ4gswOp,
   linearDq8caQ4gswOp,
   linearQ4gswAddOp,
   linearQ4gswOp,
@@ -166,6 +166,7 @@ const OPS = {
   // Ours
   "tetrad.apply_rotary_emb_at": applyRotaryEmbAtOp,
   "tetrad.linear_q4gsw_add": linearQ4gswAddOp,
+  "tetrad.embedding_limbs_q4gsw": embeddingLimbsQ4gswOp,
   "tetrad.norm_linear_q4gsw": normLinearQ4gswOp,
   "tetrad.swiglu_q4gsw": swigluQ4gswOp,
   "tetrad.swiglu_limbs_q4gsw": swigluLimbsQ4gswOp,

@@ -1,5 +1,6 @@
 /** Operators that pass one row on as limbs, or that know where its caches are. */
 import { rowsInMemory } from "../../../tests/support/tiny-checkpoint.ts";
+import { embedsToLimbs } from "../../kernels/embedding_q4gsw/embedding-limbs.ts";
 import {
   projectsAttention,
   projectsToLimbs,
@@ -53,6 +54,11 @@ class Matrix {
       g.constant(name, "u8", [rows, columns / 2], data, 0),
       g.constant(`${name}.scales`, "f32", [rows, columns / GROUP_SIZE], data, 1),
     ];
+  }
+
+  row(n: number): Float64Array {
+    const dense = new Array64([this.rows, this.columns], dequantizeQ4(this.#planes));
+    return generate([this.columns], (k) => dense.at(n, k));
   }
 
   /** This matrix times a row. */
@@ -322,6 +328,27 @@ export const ROW_CASES: readonly OpCase[] = [
     reference: ([x, residual]) => {
       const out = square.times(x!.data).map((y, n) => y + residual!.data[n]!);
       return [out, head.times(out)];
+    },
+    absolute: 5e-4,
+  },
+  {
+    op: "tetrad.embedding_limbs_q4gsw",
+    inputs: [
+      ["i32", 1, 1],
+      ["f32", K],
+    ],
+    values: (index, count) =>
+      index === 0 ? Int32Array.of(37) : randomValues(count, 12).map((value) => 1 + value),
+    runsOn: (capabilities) =>
+      embedsToLimbs({ embeddingSize: K, groupSize: GROUP_SIZE }, capabilities),
+    build: (g, [token, norm]) => {
+      const args = [...head.constants(g), GROUP_SIZE, token!, true, norm!];
+      const [out, limbs] = g.nodes("tetrad.embedding_limbs_q4gsw", "row", args);
+      return [out!, readHead(g, limbs!, EPSILON)];
+    },
+    reference: ([token, norm]) => {
+      const row = head.row(token!.data[0]!);
+      return [row, head.times(normalized(row, norm!.data))];
     },
     absolute: 5e-4,
   },

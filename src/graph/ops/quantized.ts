@@ -1,6 +1,5 @@
-/** 4-bit projections and embeddings. */
+/** 4-bit projections. */
 import { chooseQparams } from "../../kernels/choose_qparams/choose-qparams.ts";
-import { embeddingQ4gsw } from "../../kernels/embedding_q4gsw/embedding-q4gsw.ts";
 import { linearDq8caQ4gswTunable } from "../../kernels/linear_dq8ca_q4gsw/linear-dq8ca-q4gsw.ts";
 import { linearQ4gswTunable } from "../../kernels/linear_q4gsw/linear-q4gsw.ts";
 import { linearQcs4wTunable } from "../../kernels/linear_qcs4w/linear-qcs4w.ts";
@@ -241,57 +240,4 @@ export const chooseQparamsOp: Op = {
       call(route, { x, scale, zero_point: zeroPoint }, (values) => ({ rows: values.get(rows) })),
     ];
   },
-};
-
-/**
- * [weight u8 [V, E/2], scales [V, E/group], group size, indices i32, even-in-low-nibble] →
- * [...indices, E].
- */
-export const embeddingQ4gswOp: Op = {
-  infer(args) {
-    const weight = args.typed(0, "u8");
-    const scales = args.typed(1, "f16", "f32");
-    const indices = args.typed(3, "i32");
-    const E = 2 * fixedDim(weight, 1);
-    checkPlanes(args, weight, scales, E, args.constantInt(2));
-    return [{ dtype: "f32", dims: [...indices.dims, E] }];
-  },
-  lower(node, { capabilities, shards }) {
-    const args = readArguments(node);
-    const weight = args.tensor(0);
-    const scales = args.tensor(1);
-    const indices = args.tensor(3);
-    const count = elementCount(indices.dims);
-    return shards(weight).map(({ firstRow, rows }, shard) =>
-      call(
-        embeddingQ4gsw(
-          {
-            vocabularySize: rows,
-            embeddingSize: 2 * fixedDim(weight, 1),
-            groupSize: args.constantInt(2),
-            scaleType: scaleType(scales),
-            evenInLowNibble: args.boolean(4, true),
-            firstRow,
-          },
-          capabilities,
-        ),
-        {
-          indices,
-          weight: { tensor: weight, shard },
-          scales: { tensor: scales, shard },
-          out: onlyResult(node),
-        },
-        (values) => ({ count: values.get(count) }),
-      ),
-    );
-  },
-  conditions: (args) => [
-    {
-      kind: "indices",
-      what: "token",
-      tensor: args.tensor(3),
-      least: 0,
-      most: fixedDim(args.tensor(0), 0) - 1,
-    },
-  ],
 };

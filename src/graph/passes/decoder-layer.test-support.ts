@@ -22,6 +22,8 @@ export interface LayerOptions {
   readonly qkNorm?: boolean;
   /** The residual projections have a bias. */
   readonly outputBias?: boolean;
+  /** The row is a token's, of a table of {@link VOCABULARY} rows: that is the input, i32 [1, 1]. */
+  readonly embedded?: boolean;
   /** Attention is at another position than the rotation. */
   readonly otherPosition?: boolean;
   /** What else is an output of the graph. */
@@ -38,7 +40,7 @@ export interface LayerGraph {
 
 export const CACHE_LENGTH = 192;
 const HEADS = 4;
-const VOCABULARY = 130;
+export const VOCABULARY = 130;
 const EPSILON = 1e-5;
 const GROUP_SIZE = 32;
 
@@ -63,7 +65,7 @@ export class Parts {
     return this.g.constant(name, "f32", [length], data);
   }
 
-  linear(name: string, x: Tensor, rows: number, columns: number, bias = false): Tensor {
+  #matrix(name: string, rows: number, columns: number): readonly [weight: Tensor, scales: Tensor] {
     const scale = 1.5 / Math.sqrt(columns);
     const { weight, scales } = quantizeQ4(
       randomValues(rows * columns, seedOf(name)).map((value) => value * scale),
@@ -71,15 +73,26 @@ export class Parts {
       "f16",
     );
     const data = rowsInMemory([weight, bytesOf(scales)], rows);
+    return [
+      this.g.constant(`${name}.weight`, "u8", [rows, columns / 2], data, 0),
+      this.g.constant(`${name}.scales`, "f16", [rows, columns / GROUP_SIZE], data, 1),
+    ];
+  }
+
+  linear(name: string, x: Tensor, rows: number, columns: number, bias = false): Tensor {
     return this.g.node(
       "et_vk.linear_q4gsw.default",
       name,
       x,
-      this.g.constant(`${name}.weight`, "u8", [rows, columns / 2], data, 0),
-      this.g.constant(`${name}.scales`, "f16", [rows, columns / GROUP_SIZE], data, 1),
+      ...this.#matrix(name, rows, columns),
       GROUP_SIZE,
       bias ? this.vector(`${name}.bias`, rows, 0) : null,
     );
+  }
+
+  embedding(name: string, tokens: Tensor, rows: number, columns: number): Tensor {
+    const table = this.#matrix(name, rows, columns);
+    return this.g.node("et_vk.embedding_q4gsw.default", name, ...table, GROUP_SIZE, tokens, true);
   }
 
   norm(name: string, x: Tensor, width: number, epsilon = EPSILON): Tensor {
@@ -127,7 +140,9 @@ export function decoderLayers(options: LayerOptions = {}): LayerGraph {
     return tensor;
   };
 
-  let x = g.input("x", "f32", [1, 1, H]);
+  let x = options.embedded
+    ? parts.embedding("embedding", g.input("token", "i32", [1, 1]), VOCABULARY, H)
+    : g.input("x", "f32", [1, 1, H]);
   for (let layer = 0; layer < layers; layer++) {
     const name = (part: string) => `${layer}.${part}`;
     const normed = parts.norm(name("attn_norm"), x, H);

@@ -5,7 +5,7 @@ import type { GpuDevice } from "../../gpu/device.ts";
 import { writesLimbs } from "../../kernels/row_projection_q4gsw/row-input.ts";
 import { randomValues } from "../../kernels/testing/data.ts";
 import type { Graph } from "../ir.ts";
-import { decoderLayers } from "./decoder-layer.test-support.ts";
+import { decoderLayers, VOCABULARY } from "./decoder-layer.test-support.ts";
 import type { LayerOptions } from "./decoder-layer.test-support.ts";
 import { optimizeGraph } from "./index.ts";
 import { joinProjections } from "./join-projections.ts";
@@ -20,6 +20,8 @@ const DEVICES: Readonly<Record<string, CapabilityOverrides>> = {
 
 /** One split, two and three; the caches between are zeros. */
 const POSITIONS = [0, 1, 2, 63, 64, 150];
+/** As many, of the table's ends and some in between. */
+const TOKENS = [VOCABULARY - 1, 0, 77, 5, 64, 31];
 
 interface Case extends LayerOptions {
   /** Dispatches of each layer after the passes on a device that writes limbs; 0: not counted. */
@@ -29,6 +31,7 @@ interface Case extends LayerOptions {
 const CASES: Readonly<Record<string, Case>> = {
   "Llama's, an f16 cache": { layout: "interleaved", cacheType: "f16", perLayer: 5 },
   "halves, an f32 cache": { layout: "half", cacheType: "f32", perLayer: 5 },
+  "of a token": { embedded: true, perLayer: 5 },
   "a key/value head a query head": { kvHeads: 4, cacheType: "f32", perLayer: 5 },
   // k and v come to attention's splits by themselves: q, k and v, their norms, rotation.
   "norms of q and k, as Qwen3": { layout: "half", qkNorm: true, perLayer: 8 },
@@ -49,13 +52,16 @@ describe.each(Object.entries(DEVICES))("on a device %s", (_, restrict) => {
     const layers = 2;
     const { graph, position, hiddenSize } = decoderLayers({ ...options, layers });
     const runs = POSITIONS.map((at, index) => ({
-      inputs: [Int32Array.of(at), randomValues(hiddenSize, index + 1)],
+      inputs: [
+        Int32Array.of(at),
+        options.embedded ? Int32Array.of(TOKENS[index]!) : randomValues(hiddenSize, index + 1),
+      ],
       sizes: new Map([[position, at]]),
       // A cache's half has 11 bits.
       tolerance: { absolute: 1e-3, relative: 2e-3 },
     }));
     const [, after] = await expectSameOutputs(gpu, graph, optimized, ...runs);
-    // The input's norm (its limbs, where there are no biases) and the vocabulary.
+    // The input's limbs (a token's row with them), where there are no biases, and the vocabulary.
     const start = options.attentionBias ? 0 : 1;
     if (writesLimbs(gpu.capabilities)) expect(after).toBe(start + layers * perLayer + 1);
   });

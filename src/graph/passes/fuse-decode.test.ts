@@ -18,6 +18,8 @@ const NAMES: Readonly<Record<string, string>> = {
   "tetrad.swiglu_limbs_q4gsw": "swiglu to limbs",
   "tetrad.linear_add_limbs_q4gsw": "sum to limbs",
   "tetrad.norm_linear_q4gsw": "norm, linear",
+  "tetrad.embedding_limbs_q4gsw": "embedding to limbs",
+  "et_vk.embedding_q4gsw.default": "embedding",
   "tetrad.qkv_q4gsw": "qkv",
   "tetrad.swiglu_q4gsw": "swiglu",
   "tetrad.linear_q4gsw_add": "sum",
@@ -92,6 +94,24 @@ describe("a layer of a decoded token", () => {
       [true, null, null],
       [false, null, 1e-5],
     ]);
+  });
+
+  test("a token's row comes as limbs as well, with the first norm's weights", () => {
+    const graph = optimized({ embedded: true });
+    expect(opsOf(graph)).toEqual([
+      "embedding to limbs",
+      "qkv to caches of limbs",
+      ...ATTENTION.slice(1),
+      ...FEED_FORWARD,
+      ...HEAD,
+    ]);
+    const { nodes } = graph;
+    const [embedding, qkv] = nodes as [Node, Node];
+    expect((embedding.args.at(-1) as { name: string }).name).toBe("0.attn_norm.weight");
+    expect(qkv.args.slice(0, 4)).toEqual([null, embedding.results[1], null, 1e-5]);
+    // The residual is the row itself.
+    const sum = nodes.find(({ op }) => op === "tetrad.attention_linear_add_q4gsw");
+    expect(sum?.args).toContain(embedding.results[0]);
   });
 
   test("the separate attention writes its caches no more, and keeps its scale", () => {
@@ -178,6 +198,21 @@ describe("what keeps rows in f32", () => {
       ...FEED_FORWARD,
       ...HEAD,
     ]);
+  });
+
+  test("nobody reads an embedding's row as limbs", () => {
+    // The first norm is read by three projections with biases.
+    const [first, second] = fused({ embedded: true, attentionBias: true });
+    expect([first, second]).toEqual(["embedding", "norm"]);
+    const device = restrictCapabilities(GPU, { integerDot: false });
+    expect(fused({ embedded: true }, device)[0]).toBe("embedding");
+  });
+
+  test("rows of several tokens", () => {
+    const parts = new Parts();
+    const tokens = parts.g.input("tokens", "i32", [1, 2]);
+    parts.g.output(parts.norm("norm", parts.embedding("embedding", tokens, 8, 64), 64));
+    expect(opsOf(optimizeGraph(parts.g.build(), GPU))).toEqual(["embedding", "norm"]);
   });
 
   test("two readers through different norms: only the first gets limbs", () => {

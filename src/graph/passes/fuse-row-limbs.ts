@@ -1,10 +1,12 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
+import { embedsToLimbs } from "../../kernels/embedding_q4gsw/embedding-limbs.ts";
 import { projectsToLimbs } from "../../kernels/row_projection_q4gsw/row-groups.ts";
 import { isFused } from "../../kernels/row_projection_q4gsw/row-input.ts";
 import { LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
 import { elementCount, isTensor } from "../ir.ts";
 import type { Argument, Graph, Node, Tensor } from "../ir.ts";
 import { OUTPUT } from "../ops/decode-attention.ts";
+import { EMBEDDING } from "../ops/embedding-q4gsw.ts";
 import { fixedDim, readArguments } from "../ops/op.ts";
 import type { ArgumentReader } from "../ops/op.ts";
 import { joinedMatrices, limbsType, ROW } from "../ops/row-arguments.ts";
@@ -14,6 +16,8 @@ import { DataFlow } from "./data-flow.ts";
 const LINEAR_ADD = "tetrad.linear_q4gsw_add";
 const LINEAR_ADD_LIMBS = "tetrad.linear_add_limbs_q4gsw";
 const ATTENTION = "tetrad.attention_linear_add_q4gsw";
+const EMBED = "et_vk.embedding_q4gsw.default";
+const EMBED_LIMBS = "tetrad.embedding_limbs_q4gsw";
 const SWIGLU = "tetrad.swiglu_q4gsw";
 const SWIGLU_LIMBS = "tetrad.swiglu_limbs_q4gsw";
 
@@ -28,10 +32,11 @@ const READERS = new Set([
   LINEAR_ADD_LIMBS,
 ]);
 
-/** Where `tetrad.attention_linear_add_q4gsw` and `tetrad.linear_add_limbs_q4gsw` have the next norm. */
+/** Where operators that write a row and its limbs have the next norm. */
 const NEXT_NORM: Readonly<Record<string, number>> = {
   [ATTENTION]: OUTPUT.nextNorm,
   [LINEAR_ADD_LIMBS]: ADDED.nextNorm,
+  [EMBED_LIMBS]: EMBEDDING.nextNorm,
 };
 
 const withArgument = (node: Node, index: number, value: Argument): Node => ({
@@ -76,6 +81,22 @@ function addsToLimbs(node: Node, capabilities: Capabilities): Node {
   };
 }
 
+/** The embedding of one token → the operator that writes limbs too, where it can run. */
+function embedsLimbs(node: Node, capabilities: Capabilities): Node {
+  const args = readArguments(node);
+  const [out] = node.results;
+  const embeddingSize = out === undefined ? 0 : fixedDim(out, -1);
+  const shape = { embeddingSize, groupSize: args.constantInt(EMBEDDING.group) };
+  const isRow = out !== undefined && elementCount(out.dims) === embeddingSize;
+  if (!isRow || !embedsToLimbs(shape, capabilities)) return node;
+  const evenInLowNibble = args.boolean(EMBEDDING.evenInLowNibble, true);
+  return {
+    op: EMBED_LIMBS,
+    args: [...node.args.slice(0, EMBEDDING.evenInLowNibble), evenInLowNibble, null],
+    results: [out, limbsOf(out, embeddingSize)],
+  };
+}
+
 const limbsOf = ({ name }: Tensor, N: number): Tensor => ({
   kind: "tensor",
   name: `${name}.limbs`,
@@ -88,10 +109,11 @@ const limbsOf = ({ name }: Tensor, N: number): Tensor => ({
  * go into the limbs, its factor into the next projection. Only on devices whose kernels do that.
  */
 export function fuseRowLimbs(graph: Graph, capabilities: Capabilities): Graph {
-  const added = graph.nodes.map((node) =>
-    node.op === LINEAR_ADD ? addsToLimbs(node, capabilities) : node,
-  );
-  const flow = new DataFlow({ ...graph, nodes: added });
+  const able = graph.nodes.map((node) => {
+    if (node.op === EMBED) return embedsLimbs(node, capabilities);
+    return node.op === LINEAR_ADD ? addsToLimbs(node, capabilities) : node;
+  });
+  const flow = new DataFlow({ ...graph, nodes: able });
   const replaced = new Map<Node, Node>();
   // Which norm's weights the limbs of a node are given.
   const norms = new Map<Node, Argument>();
@@ -122,7 +144,7 @@ export function fuseRowLimbs(graph: Graph, capabilities: Capabilities): Graph {
     return limbs;
   };
 
-  for (const node of added) {
+  for (const node of able) {
     const [x, , norm = null] = node.args;
     if (!isTensor(x) || !readsLimbs(node, capabilities)) continue;
     const found = limbsFor(x, norm, node);
@@ -131,10 +153,10 @@ export function fuseRowLimbs(graph: Graph, capabilities: Capabilities): Graph {
     const args: Argument[] = [null, found, null, ...now.args.slice(ROW.epsilon)];
     replaced.set(node, { ...now, args });
   }
-  // Where neither side of it are limbs, an addition stays what it was.
-  const nodes = added.map((node, index): Node => {
-    const isPlain = node.op === LINEAR_ADD_LIMBS && !norms.has(node);
+  // Where neither side of it are limbs, an addition stays what it was, and so does an embedding.
+  const nodes = able.map((node, index): Node => {
     const original = graph.nodes[index];
+    const isPlain = node !== original && !norms.has(node);
     return isPlain && current(node) === node && original !== undefined ? original : current(node);
   });
   return { ...graph, nodes };

@@ -24,6 +24,22 @@ interface EmbeddingCase {
 
 const SEED = 8;
 
+/** A random table: its weight, its scales as stored, and their values. */
+export function randomTable({
+  vocabularySize: V,
+  embeddingSize: E,
+  groupSize,
+  scaleType,
+}: EmbeddingQ4gswShape) {
+  const next = randomNumbers(SEED);
+  const rowBytes = 4 * Math.ceil(E / 8);
+  const weight = Uint8Array.from({ length: V * rowBytes }, () => 256 * next());
+  const f32 = randomValues(V * (E / groupSize), SEED + 1);
+  if (scaleType === "f32") return { weight, scales: f32, values: f32 };
+  const scales = f32ToF16(f32);
+  return { weight, scales, values: f16ToF32(scales) };
+}
+
 function embeddingCase(options: EmbeddingCase): KernelCase<Live> {
   const { label, V, E, groupSize, scaleType = "f16", limits = {} } = options;
   const shape: EmbeddingQ4gswShape = {
@@ -35,15 +51,6 @@ function embeddingCase(options: EmbeddingCase): KernelCase<Live> {
     firstRow: options.firstRow ?? 0,
   };
   const indices = Int32Array.from(options.indices);
-  const data = () => {
-    const next = randomNumbers(SEED);
-    const rowBytes = 4 * Math.ceil(E / 8);
-    const weight = Uint8Array.from({ length: V * rowBytes }, () => 256 * next());
-    const f32 = randomValues(V * (E / groupSize), SEED + 1);
-    if (scaleType === "f32") return { weight, scales: f32, values: f32 };
-    const scales = f32ToF16(f32);
-    return { weight, scales, values: f16ToF32(scales) };
-  };
   const order = shape.evenInLowNibble ? "even low" : "even high";
   return {
     name: `${label} ${V}x${E} g${groupSize} ${scaleType} ${order}`,
@@ -51,11 +58,11 @@ function embeddingCase(options: EmbeddingCase): KernelCase<Live> {
     expectRoute: () => "embedding_q4gsw",
     live: { count: indices.length },
     operands: () => {
-      const { weight, scales } = data();
+      const { weight, scales } = randomTable(shape);
       return { indices, weight, scales, out: { bytes: 4 * indices.length * E } };
     },
     expected: () => {
-      const { weight, values } = data();
+      const { weight, values } = randomTable(shape);
       const out = embeddingQ4gswReference(indices, weight, values, shape);
       return { out: { type: "f32", values: out } };
     },

@@ -1,6 +1,6 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities, DeviceLimits } from "../../gpu/capabilities.ts";
-import { limbGroups, packLimbs, unpackLimbs } from "../../quant/int8-limbs.ts";
+import { packLimbs } from "../../quant/int8-limbs.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
 import { sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
 import { defaultRoute } from "../shared/tunable.ts";
@@ -8,7 +8,8 @@ import { randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Operand } from "../testing/run-route.ts";
 import { defineSuite } from "../testing/suite.ts";
-import type { Expectation, KernelCase } from "../testing/suite.ts";
+import type { KernelCase } from "../testing/suite.ts";
+import { limbExpectation } from "./limb-expectation.ts";
 import { joinSplitsReference } from "./row-groups.reference.ts";
 import {
   attentionLinearAddTunable,
@@ -36,36 +37,6 @@ interface Options {
 
 const EPSILON = 1e-5;
 const TOLERANCE: Tolerance = { absolute: 1e-4, relative: 1e-3 };
-
-/** Limbs' values, and their sums of squares, and what is wrong with their sums. */
-const limbNumbers = (bytes: ArrayBuffer) => {
-  const limbs = new Uint8Array(bytes);
-  const groups = limbGroups(limbs);
-  return Float64Array.of(
-    ...unpackLimbs(limbs),
-    ...groups.map(({ squares }) => squares),
-    ...groups.map(({ sum, sumOfIntegers }) => sum - sumOfIntegers),
-  );
-};
-
-function limbExpectation(
-  outputs: Float64Array,
-  next: Float32Array | undefined,
-  tolerance: Tolerance,
-): Expectation {
-  const groups = outputs.length / 32;
-  const squares = Float64Array.from({ length: groups }, (_, group) =>
-    outputs.subarray(32 * group, 32 * group + 32).reduce((sum, value) => sum + value ** 2, 0),
-  );
-  const values = outputs.map((value, n) => value * (next?.[n] ?? 1));
-  // Half a step of a group's scale, beside the error of the values themselves.
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return {
-    type: limbNumbers,
-    values: Float64Array.of(...values, ...squares, ...new Float64Array(groups)),
-    tolerance: { ...tolerance, absolute: tolerance.absolute + largest / 65024 },
-  };
-}
 
 const restricted = (capabilities: Capabilities, { limits }: Options): Capabilities =>
   limits === undefined ? capabilities : restrictCapabilities(capabilities, { limits });

@@ -35,8 +35,8 @@ export interface RowProjectionShape {
 export type NothingLive = object;
 
 /** Lanes a workgroup that writes limbs, eight values each. */
-const LIMB_LANES = 128;
-const VALUES_PER_LANE = 8;
+export const LIMB_LANES = 128;
+export const VALUES_PER_LANE = 8;
 
 /** Whether kernels of whole blocks of 32 weights, that add up within subgroups, serve here. */
 export function isFused(
