@@ -44,7 +44,8 @@ async function story(store: TuningStore, options: LoadOptions = {}) {
   const { tokens } = await model.generate(PROMPT, { maxTokens: 4 }).result;
   const { step, prompt } = model.session.plans;
   const kernels = step.greedy.dispatches.map(({ kernel }) => JSON.stringify(kernel));
-  const tunables = [step, prompt].flatMap(({ greedy }) => greedy.tunables);
+  const plans = [step.greedy, step.sampled, prompt.greedy];
+  const tunables = plans.flatMap((plan) => plan.tunables);
   await model.dispose();
   return { tokens, warnings: model.warnings, measured: statuses.has("tune"), kernels, tunables };
 }

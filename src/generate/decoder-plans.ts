@@ -3,6 +3,7 @@ import { SAMPLING_WORDS } from "../graph/sampling.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { specializeGraph } from "../graph/ir.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
+import { fuseGreedyChoice } from "../graph/passes/fuse-greedy-choice.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
 import type { Pass } from "../graph/passes/index.ts";
 import { joinProjections } from "../graph/passes/join-projections.ts";
@@ -95,7 +96,9 @@ export function planDecoder(
   const plan = (graph: Graph) => planGraph(graph, capabilities, tuning);
   const prompt = (mode: SamplerMode) =>
     plan(withSampler(many, decoder, state, mode, sequenceLength));
-  const step = (mode: SamplerMode) => plan(withSampler(one, decoder, state, mode, 1));
+  // What the passes made can have the sampler in it.
+  const step = (mode: SamplerMode) =>
+    plan(fuseGreedyChoice(withSampler(one, decoder, state, mode, 1), capabilities));
   const prompts = { greedy: prompt("greedy"), sampled: prompt("sampled") };
   return {
     state,

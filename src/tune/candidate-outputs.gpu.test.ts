@@ -4,7 +4,8 @@ import type { GpuDevice } from "../gpu/device.ts";
 import type { DispatchTemplate, Route } from "../gpu/kernel.ts";
 import type { TunableCall } from "../graph/tuning.ts";
 import { LIMBS } from "../kernels/shared/tunable.ts";
-import type { Candidate } from "../kernels/shared/tunable.ts";
+import type { Candidate, Tunable } from "../kernels/shared/tunable.ts";
+import { normLinearGreedyTunable } from "../kernels/row_projection_q4gsw/linear-greedy.ts";
 import { normLinearTunable } from "../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { updateCache } from "../kernels/update_cache/update-cache.ts";
 import { LIMB_GROUP_BYTES } from "../quant/int8-limbs.ts";
@@ -100,4 +101,38 @@ test("encoded operands are made and compared as the numbers they stand for", asy
     count: 1,
   };
   expect(await wrongOnes(call)).toEqual(["twice as large"]);
+});
+
+test("a choice among nearly equal numbers is not compared, the numbers are", async () => {
+  const [K, N, historyLength] = [256, 64, 8];
+  const shape = { K, N, groupSize: 32, scaleType: "f32", historyLength } as const;
+  if (gpu.capabilities.subgroups === undefined) return;
+  const tunable = normLinearGreedyTunable(shape, gpu.capabilities) as Tunable<unknown>;
+  const [right] = tunable.candidates;
+  const state = (bytes: number) => ({ kind: "state", dtype: "i32", bytes }) as const;
+  const call: TunableCall = {
+    tunable: {
+      ...tunable,
+      key: "call",
+      candidates: [
+        right,
+        altered(right, "another token", (wgsl) => wgsl.replace("i32(chosen);", "i32(chosen) + 1;")),
+        altered(right, "other logits", (wgsl) => wgsl.replace("= logit;", "= 2.0 * logit;")),
+        same(right),
+      ],
+    },
+    operands: {
+      x: { kind: "activation", dtype: "f32", bytes: 4 * K },
+      weight: { kind: "constant", dtype: "u8", bytes: (N * K) / 2 },
+      scales: { kind: "constant", dtype: "f32", bytes: (N * K) / 8 },
+      out: { kind: "activation", dtype: "f32", bytes: 4 * N },
+      sampling: state(64),
+      seen: state(N / 8),
+      input_pos: { kind: "input", dtype: "i32", bytes: 4 },
+      token: state(4),
+      history: state(4 * historyLength),
+    },
+    count: 1,
+  };
+  expect(await wrongOnes(call)).toEqual(["other logits"]);
 });

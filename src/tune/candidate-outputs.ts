@@ -43,12 +43,15 @@ function numbersOf(dtype: Dtype, bytes: ArrayBuffer): ArrayLike<number> {
   }
 }
 
-/** Operands that candidates write, as the default does; scratch is nobody else's. */
+/** Operands that all candidates write alike, as the default does; scratch is nobody else's. */
 function writtenOperands({ tunable, operands }: TunableCall): string[] {
   const written = defaultRoute(tunable).dispatches.flatMap(({ kernel, bind }) =>
     kernel.bindings.filter(({ type }) => type === "storage").map(({ name }) => bind[name] ?? ""),
   );
-  return [...new Set(written)].filter((operand) => operand in operands);
+  const { undetermined = [] } = tunable;
+  return [...new Set(written)].filter(
+    (operand) => operand in operands && !undetermined.includes(operand),
+  );
 }
 
 function windowsOf(call: TunableCall, buffers: OperandBuffers): Window[] {

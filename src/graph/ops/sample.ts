@@ -1,7 +1,23 @@
 /** The sampler as an operator, so that the next token is chosen and fed back on the GPU. */
+import { normLinearGreedyTunable } from "../../kernels/row_projection_q4gsw/linear-greedy.ts";
 import { sampler } from "../../kernels/sample/sample.ts";
-import { fixedDim, call, readArguments } from "./op.ts";
-import type { Op } from "./op.ts";
+import { fixedDim, call, onlyResult, readArguments, tunedCall } from "./op.ts";
+import type { ArgumentReader, Op } from "./op.ts";
+import { inferRow, readRow, ROW, rowOf } from "./row-arguments.ts";
+
+/** The sampler's settings and what it keeps: five tensors of i32 from argument `first` on. */
+function samplerState(args: ArgumentReader, first: number) {
+  return {
+    sampling: args.typed(first, "i32"),
+    seen: args.typed(first + 1, "i32"),
+    input_pos: args.typed(first + 2, "i32"),
+    token: args.typed(first + 3, "i32"),
+    history: args.typed(first + 4, "i32"),
+  };
+}
+
+/** Where `tetrad.sample` has what comes after the logits. */
+export const SAMPLE = { state: 1, mode: 6, S: 7 } as const;
 
 /**
  * [logits [1, V], sampling u32 [16] (as i32), seen [⌈V/32⌉], input_pos [1], token [1],
@@ -11,31 +27,45 @@ import type { Op } from "./op.ts";
 export const sampleOp: Op = {
   infer(args) {
     args.typed(0, "f32");
-    for (const index of [1, 2, 3, 4, 5]) args.typed(index, "i32");
+    samplerState(args, SAMPLE.state);
     return [];
   },
   lower(node, { capabilities }) {
     const args = readArguments(node);
     const logits = args.tensor(0);
-    const mode = args.string(6) === "greedy" ? "greedy" : "sampled";
-    const history = args.tensor(5);
-    const S = args.int(7);
+    const mode = args.string(SAMPLE.mode) === "greedy" ? "greedy" : "sampled";
+    const state = samplerState(args, SAMPLE.state);
+    const S = args.int(SAMPLE.S);
     const route = sampler(
-      { vocabularySize: fixedDim(logits, -1), mode, historyLength: fixedDim(history, 0) },
+      { vocabularySize: fixedDim(logits, -1), mode, historyLength: fixedDim(state.history, 0) },
       capabilities,
     );
+    return [call(route, { logits, ...state }, (values) => ({ S: values.get(S) }))];
+  },
+};
+
+/**
+ * [row (see `ROW`), weight, scales, sampling, seen, input_pos, token, history] → logits [1, …, V]; and
+ * does what `tetrad.sample` does with them, "greedy", after a step of one token.
+ */
+export const normLinearGreedyQ4gswOp: Op = {
+  infer(args) {
+    const [V = 0] = inferRow(args, 1);
+    const { seen } = samplerState(args, ROW.matrices + 2);
+    args.check(32 * fixedDim(seen, 0) >= V, () => `"${seen.name}" has no bit for each of ${V}`);
+    return [rowOf(args, V)];
+  },
+  lower(node, context) {
+    const { shape, input, matrix } = readRow(node);
+    const [weight, scales] = matrix(0);
+    const state = samplerState(readArguments(node), ROW.matrices + 2);
+    const greedy = { N: fixedDim(weight, 0), historyLength: fixedDim(state.history, 0) };
     return [
-      call(
-        route,
-        {
-          logits,
-          sampling: args.tensor(1),
-          seen: args.tensor(2),
-          input_pos: args.tensor(3),
-          token: args.tensor(4),
-          history,
-        },
-        (values) => ({ S: values.get(S) }),
+      tunedCall(
+        normLinearGreedyTunable({ ...shape, ...greedy }, context.capabilities),
+        { ...input, weight, scales, ...state, out: onlyResult(node) },
+        () => ({}),
+        context,
       ),
     ];
   },

@@ -1,8 +1,8 @@
 // Projections of one row of x by 4-bit matrices. A workgroup computes SUMS dot products an item and
 // strides over items; its lanes stride over K in blocks of 32 weights, then add up: within subgroups of
 // whatever size, then over them. What an item is, which rows it takes and where its sums go is said by
-// linear.wgsl, swiglu.wgsl or qkv.wgsl, what x looks like by input-f32.wgsl or input-limbs.wgsl. With
-// q4-steps.wgsl.
+// linear.wgsl, swiglu.wgsl or qkv.wgsl and their like, what x looks like by input-f32.wgsl or
+// input-limbs.wgsl. With q4-steps.wgsl.
 enable subgroups;
 
 override WORKGROUP_SIZE: u32 = 64u;
@@ -83,4 +83,5 @@ fn main(
     // The next item overwrites the sums.
     workgroupBarrier();
   }
+  finish_items(workgroup_id.x, lane);
 }

@@ -119,3 +119,5 @@ fn write_output(before: Before, item: u32, r: u32, subgroups: u32) {
     v_cache[row + high_at] = pack_pair(high);
   }
 }
+
+fn finish_items(workgroup: u32, lane: u32) {}

@@ -14,6 +14,7 @@ import type { Tunable } from "../shared/tunable.ts";
 import { siluMul } from "../silu_mul/silu-mul.ts";
 import { rowTunable } from "./fused-projection.ts";
 import type { Projection } from "./fused-projection.ts";
+import linearMatrixSource from "./linear-matrix.wgsl";
 import linearSource from "./linear.wgsl";
 import qkvCacheF16 from "./qkv-cache-f16.wgsl";
 import qkvCacheF32 from "./qkv-cache-f32.wgsl";
@@ -73,7 +74,7 @@ export function normLinearTunable(
   const { N, K, outOffset = 0 } = shape;
   const projection = {
     name: "linear",
-    parts: [linearSource],
+    parts: [linearMatrixSource, linearSource],
     rows: [N],
     outputs: 4,
     bind: { out: "out", weight: "weight", scales: "scales" },

@@ -67,3 +67,5 @@ fn write_output(before: Before, item: u32, r: u32, subgroups: u32) {
     out[n] = gated * sigmoid(gated) * total(OUTPUTS + r, subgroups);
   }
 }
+
+fn finish_items(workgroup: u32, lane: u32) {}

@@ -46,11 +46,11 @@ const MAX_WORKGROUP_SIZE = 256;
 const STAGES = 8;
 const HISTOGRAM_WORDS = STAGES * 256 * 2;
 
-interface Layout {
+type Layout = {
   readonly vocabulary_size: number;
   readonly chunk: number;
   readonly groups: number;
-}
+};
 
 type Dispatch = DispatchTemplate<SamplerLive>;
 
@@ -67,7 +67,7 @@ function perChunk(
 function once(
   kernel: Kernel,
   bind: Dispatch["bind"],
-  layout: Layout,
+  layout: Readonly<Record<string, number>>,
   historyLength: number,
 ): Dispatch {
   return {
@@ -79,6 +79,23 @@ function once(
   };
 }
 
+/**
+ * The end of a greedy choice: the best of `groups` operands `best` [groups] of (key, token), as
+ * `shared/order-key.wgsl` makes keys, and what `sampler` writes.
+ */
+export function greedyFinal(
+  groups: number,
+  historyLength: number,
+  workgroupSize: number,
+): Dispatch {
+  const kernel = defineKernel({
+    label: "sampler_greedy_final",
+    parts: [invocationIndex, workgroupBest, finish, greedyFinalSource],
+    overrides: { WORKGROUP_SIZE: workgroupSize },
+  });
+  return once(kernel, { best: "best" }, { groups }, historyLength);
+}
+
 function greedyDispatches(layout: Layout, historyLength: number, workgroupSize: number) {
   const overrides = { WORKGROUP_SIZE: workgroupSize };
   const partial = defineKernel({
@@ -86,15 +103,10 @@ function greedyDispatches(layout: Layout, historyLength: number, workgroupSize: 
     parts: [invocationIndex, orderKey, workgroupBest, settings, greedyPartialSource],
     overrides,
   });
-  const final = defineKernel({
-    label: "sampler_greedy_final",
-    parts: [invocationIndex, workgroupBest, finish, greedyFinalSource],
-    overrides,
-  });
   const inputs = { logits: "logits", sampling: "sampling", seen: "seen" };
   return [
     perChunk(partial, { best: "best", ...inputs }, layout),
-    once(final, { best: "best" }, layout, historyLength),
+    greedyFinal(layout.groups, historyLength, workgroupSize),
   ];
 }
 

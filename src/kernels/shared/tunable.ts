@@ -58,6 +58,8 @@ export interface Tunable<Live> {
   readonly trials: readonly [Trial<Live>, ...Trial<Live>[]];
   /** How far a candidate's results may be from the reference's: as in the operator's suite. */
   readonly tolerance: Tolerance;
+  /** Operands that candidates, all of them right, may fill differently: which of equals was chosen. */
+  readonly undetermined?: readonly string[];
   /** Magnitude of an operand's random values, where it is not 1. */
   readonly magnitudes?: Readonly<Record<string, number>>;
   /** Of operands whose elements are not simply numbers. */

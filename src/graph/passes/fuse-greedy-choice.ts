@@ -1,0 +1,44 @@
+import type { Capabilities } from "../../gpu/capabilities.ts";
+import { fusesGreedy } from "../../kernels/row_projection_q4gsw/linear-greedy.ts";
+import type { Graph, Node } from "../ir.ts";
+import { lookUpOp } from "../ops/index.ts";
+import { readArguments } from "../ops/op.ts";
+import { readRow } from "../ops/row-arguments.ts";
+import { SAMPLE } from "../ops/sample.ts";
+import { shardRows } from "../sharding.ts";
+import { DataFlow } from "./data-flow.ts";
+
+const SAMPLER = "tetrad.sample";
+const NORM_LINEAR = "tetrad.norm_linear_q4gsw";
+const NORM_LINEAR_GREEDY = "tetrad.norm_linear_greedy_q4gsw";
+
+/**
+ * After the other passes: the greedy sampler of a decoded token into the projection to the vocabulary before it, which knows every
+ * logit first. Not a prompt's: it runs once, and its projection would have to be measured once more.
+ */
+export function fuseGreedyChoice(graph: Graph, capabilities: Capabilities): Graph {
+  const { nodes } = graph;
+  const flow = new DataFlow(graph);
+  const [last] = nodes.slice(-1);
+  if (last?.op !== SAMPLER) return graph;
+  const sample = readArguments(last);
+  const projection = flow.producer(sample.tensor(0));
+  const isStep = sample.string(SAMPLE.mode) === "greedy" && sample.int(SAMPLE.S) === 1;
+  if (!isStep || projection?.op !== NORM_LINEAR) return graph;
+  const { shape, matrix } = readRow(projection);
+  // A vocabulary of several shards is projected one by one.
+  const isWhole = shardRows(matrix(0)[0], capabilities).length === 1;
+  if (!isWhole || !fusesGreedy(shape, capabilities)) return graph;
+  // What the sampler writes is written earlier than before: nothing but views may come in between.
+  const between = nodes.slice(nodes.indexOf(projection) + 1, -1);
+  if (between.some((node) => lookUpOp(node.op).alias?.(node) === undefined)) return graph;
+  const fused: Node = {
+    op: NORM_LINEAR_GREEDY,
+    args: [...projection.args, ...last.args.slice(SAMPLE.state, SAMPLE.mode)],
+    results: projection.results,
+  };
+  return {
+    ...graph,
+    nodes: nodes.slice(0, -1).map((node) => (node === projection ? fused : node)),
+  };
+}
