@@ -284,19 +284,20 @@ interface FeatureVariant {
 
 function variantsOf(
   capabilities: Capabilities,
-  onlyFull: boolean,
+  only: string | undefined,
   { onlySubgroups = false, largeTiles = false }: RunOptions,
 ): FeatureVariant[] {
-  const variants = Object.entries(onlyFull ? { full: {} } : VARIANTS).map(
-    ([variant, overrides]): FeatureVariant => ({
-      variant,
-      capabilities: restrictCapabilities(capabilities, overrides),
-      adapt: (route) => route,
-    }),
-  );
+  const wanted = Object.entries(VARIANTS).filter(([name]) => only === undefined || name === only);
+  const variants = wanted.map(([variant, overrides]): FeatureVariant => ({
+    variant,
+    capabilities: restrictCapabilities(capabilities, overrides),
+    adapt: (route) => route,
+  }));
   // Emulated, matrices do not depend on the subgroup size.
   const emulated =
-    onlyFull || onlySubgroups ? undefined : emulatedMatrixCapabilities(capabilities, largeTiles);
+    only !== undefined || onlySubgroups
+      ? undefined
+      : emulatedMatrixCapabilities(capabilities, largeTiles);
   if (emulated !== undefined) {
     const adapt = <Live>(route: Route<Live>): Route<Live> | undefined =>
       route.dispatches.some(({ kernel }) => usesMatrices(kernel))
@@ -305,6 +306,15 @@ function variantsOf(
     variants.push({ variant: "emulated matrices", capabilities: emulated, adapt });
   }
   return variants;
+}
+
+/** Of a heavy case on a CPU: as the product runs it there, or if it never does, as on a GPU. */
+function onlyVariant<Live>(
+  { heavy, reachable }: KernelCase<Live>,
+  capabilities: Capabilities,
+): string | undefined {
+  if (heavy === undefined || !capabilities.software) return undefined;
+  return reachable?.(capabilities) === false ? "gpu" : "full";
 }
 
 const withKernels = <Live>(
@@ -329,8 +339,8 @@ const wrongRoute = (taken: string, wanted: string) => ({
 
 /**
  * Runs a case under every feature set of the device that leads to different kernels; a heavy one on a
- * CPU only as the product runs it there. No results where the device need not run it. Throws nothing
- * for wrong numbers: the results say.
+ * CPU in one way only. No results where the device need not run it. Throws nothing for wrong numbers: the
+ * results say.
  */
 export async function runCase<Live>(
   gpu: GpuDevice,
@@ -343,9 +353,9 @@ export async function runCase<Live>(
   const data = cachedData(kernelCase);
   const seen = new Set<string>();
   const results: CaseResult[] = [];
-  const onlyFull = kernelCase.heavy !== undefined && gpu.capabilities.software;
+  const only = onlyVariant(kernelCase, gpu.capabilities);
   const largeTiles = options.largeTiles ?? kernelCase.largeTiles ?? false;
-  const variants = variantsOf(gpu.capabilities, onlyFull, { onlySubgroups, largeTiles });
+  const variants = variantsOf(gpu.capabilities, only, { onlySubgroups, largeTiles });
   for (const { variant, capabilities, adapt } of variants) {
     if (kernelCase.reachable?.(capabilities) === false) continue;
     for (const candidate of routesOf(kernelCase, capabilities, everyCandidate)) {
