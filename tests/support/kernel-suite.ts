@@ -33,10 +33,7 @@ export function testKernelSuite(suite: KernelSuite): void {
       const isHeavy = kernelCase.heavy !== undefined;
       if (isHeavy && !heavyToo) continue;
       const run = async ({ skip }: TestContext) => {
-        skip(
-          kernelCase.runnable?.(gpu.capabilities) === false,
-          "binds more than the device allows",
-        );
+        skip(kernelCase.runnable?.(gpu.capabilities) === false, "more than the device has to have");
         const results = await runCase(gpu, suite.operator, kernelCase, options);
         if (!onlySubgroups) expect(results.length).toBeGreaterThan(0);
         for (const { variant, route, failure } of results) {

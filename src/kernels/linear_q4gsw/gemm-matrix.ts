@@ -2,17 +2,25 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { divideCeil, elementwiseGrid, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Grid, Route } from "../../gpu/kernel.ts";
+import { productWork } from "../../gpu/work.ts";
+import { areHalves, F32_MAX_ROWS } from "../shared/halves.ts";
 import invocationIndex from "../shared/invocation-index.wgsl";
+import octetHalves from "../shared/octet-halves.wgsl";
 import q4Scales from "../shared/q4-scales.wgsl";
+import sigmoid from "../shared/sigmoid.wgsl";
 import { hasF16Matrices, MATRIX_SUBGROUP_SIZE } from "../shared/subgroup-matrices.ts";
 import dequantizeF16 from "./dequantize-f16.wgsl";
 import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
 import { linearDispatch, NO_WORKGROUPS } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import operands from "./operands.wgsl";
+import orderWeights from "./order-weights.wgsl";
 import prepareSource from "./prepare-f16.wgsl";
+import prepareWeightsSource from "./prepare-weights.wgsl";
 import scalesSource from "./scales.wgsl";
 import sumSplitsSource from "./sum-splits.wgsl";
+import writeSums from "./write-sums.wgsl";
+import writeSwiglu from "./write-swiglu.wgsl";
 
 /** How gemm-subgroup-matrix.wgsl divides a product. */
 export interface MatrixTile {
@@ -43,12 +51,6 @@ const TILES = {
   fewLarge: { name: "few_large", ...LARGE, buffers: 2, split: false },
   largeSplit: { name: "large_split", ...LARGE, buffers: 2, split: true },
 } as const satisfies Readonly<Record<string, MatrixTile>>;
-
-/**
- * Rows up to which exact f32 is as fast: 32 of them fill one small tile of gemm-tiled.wgsl, and half
- * of a matrix kernel's.
- */
-export const F32_MAX_ROWS = 32;
 
 /** Rows up to which small tiles waste less. */
 const SMALL_MAX_ROWS = 64;
@@ -112,7 +114,7 @@ export function matrixChoice(
   M: number,
   capabilities: Capabilities,
 ): MatrixChoice | undefined {
-  if (M <= F32_MAX_ROWS) return undefined;
+  if (!areHalves(M)) return undefined;
   const large = M > SMALL_MAX_ROWS && fits(TILES.large, capabilities);
   const { tileM, tileN } = large ? TILES.large : TILES.small;
   const tiles = divideCeil(M, tileM) * divideCeil(N, tileN);
@@ -141,25 +143,30 @@ function usedTiles({ N, maxM = 1 }: LinearQ4gswShape, choose: Choose) {
 
 const scalesPerBlock = ({ groupSize }: LinearQ4gswShape): number => (groupSize < 32 ? 2 : 1);
 
+/** Workgroups that prepare so many rows of so many vectors. */
+const prepareWorkgroups = (rows: number, vectors: number): number =>
+  divideCeil(rows, PREPARE_ROWS) * divideCeil(vectors, PREPARE_COLUMNS);
+
+/** What order-weights.wgsl is made for. */
+const orderConstants = (shape: LinearQ4gswShape) => ({
+  SCALES_F16: shape.scaleType === "f16",
+  SCALES_PER_BLOCK: scalesPerBlock(shape),
+  BLOCKS_PER_GROUP: Math.max(1, shape.groupSize / 32),
+});
+
 /** Rounds operands to f16 and puts them in the order that tiles are read in. */
 function prepareDispatch(
   shape: LinearQ4gswShape,
   choose: Choose,
   capabilities: Capabilities,
 ): DispatchTemplate<LinearLive> {
-  const { N, K, groupSize, scaleType } = shape;
-  const workgroups = (rows: number, vectors: number): number =>
-    divideCeil(rows, PREPARE_ROWS) * divideCeil(vectors, PREPARE_COLUMNS);
-  const xWorkgroups = (M: number): number => workgroups(M, K / 8);
+  const { N, K } = shape;
+  const xWorkgroups = (M: number): number => prepareWorkgroups(M, K / 8);
   return {
     kernel: defineKernel({
       label: "linear_q4gsw_prepare_f16",
-      parts: [q4Scales, scalesSource, prepareSource],
-      constants: {
-        SCALES_F16: scaleType === "f16",
-        SCALES_PER_BLOCK: scalesPerBlock(shape),
-        BLOCKS_PER_GROUP: Math.max(1, groupSize / 32),
-      },
+      parts: [q4Scales, scalesSource, octetHalves, orderWeights, prepareSource],
+      constants: orderConstants(shape),
       overrides: { WORKGROUP_SIZE: PREPARE_LANES },
     }),
     bind: {
@@ -174,7 +181,57 @@ function prepareDispatch(
     grid: ({ M }) =>
       choose(M) === undefined
         ? NO_WORKGROUPS
-        : foldWorkgroupCount(xWorkgroups(M) + workgroups(N, K / 32), capabilities),
+        : foldWorkgroupCount(xWorkgroups(M) + prepareWorkgroups(N, K / 32), capabilities),
+  };
+}
+
+/** Which of the matrices that are multiplied as one, and what its operands are called. */
+export interface Turn {
+  readonly matrices: number;
+  readonly turn: number;
+  readonly weight: string;
+  readonly scales: string;
+}
+
+/** The same for weights alone, where x comes as halves. */
+export function prepareWeightsDispatch(
+  shape: LinearQ4gswShape,
+  { matrices, turn, weight, scales }: Turn,
+  capabilities: Capabilities,
+): DispatchTemplate<LinearLive> {
+  const { N, K } = shape;
+  const grid = foldWorkgroupCount(prepareWorkgroups(N, K / 32), capabilities);
+  return {
+    kernel: defineKernel({
+      label: "linear_q4gsw_prepare_weights",
+      parts: [q4Scales, scalesSource, orderWeights, prepareWeightsSource],
+      constants: orderConstants(shape),
+      overrides: { WORKGROUP_SIZE: PREPARE_LANES },
+    }),
+    bind: { weight_columns: "weight_columns", scale_halves: "scale_halves", weight, scales },
+    params: () => ({ N, K, matrices, turn }),
+    grid: ({ M }) => (areHalves(M) ? grid : NO_WORKGROUPS),
+  };
+}
+
+const ONLY: Turn = { matrices: 1, turn: 0, weight: "weight", scales: "scales" };
+
+/** What gemm-subgroup-matrix.wgsl is made for. */
+function tileConstants(
+  shape: LinearQ4gswShape,
+  tile: MatrixTile,
+  { limits }: Capabilities,
+): Readonly<Record<string, number>> {
+  const { tileM, tileN, partM, partN, buffers } = tile;
+  const roomy = tileBytes(tile, buffers) <= limits.maxComputeWorkgroupStorageSize;
+  return {
+    TILE_M: tileM,
+    TILE_N: tileN,
+    PART_M: partM,
+    PART_N: partN,
+    BUFFERS: roomy ? buffers : 1,
+    LANES: tileLanes(tile),
+    SCALES_PER_BLOCK: scalesPerBlock(shape),
   };
 }
 
@@ -185,20 +242,13 @@ function multiplyDispatch(
   choose: Choose,
   capabilities: Capabilities,
 ): DispatchTemplate<LinearLive> {
-  const { tileM, tileN, partM, partN, split, buffers } = tile;
-  const roomy = tileBytes(tile, buffers) <= capabilities.limits.maxComputeWorkgroupStorageSize;
+  const { tileM, tileN, split } = tile;
   const product = split ? { ...shape, hasBias: false, hasResidual: false } : shape;
   const kernel = defineKernel({
     label: `linear_q4gsw_${NAME}_${tile.name}`,
-    parts: [operands, dequantizeF16, gemmSubgroupMatrix],
+    parts: [operands, dequantizeF16, writeSums, gemmSubgroupMatrix],
     constants: {
-      TILE_M: tileM,
-      TILE_N: tileN,
-      PART_M: partM,
-      PART_N: partN,
-      BUFFERS: roomy ? buffers : 1,
-      LANES: tileLanes(tile),
-      SCALES_PER_BLOCK: scalesPerBlock(shape),
+      ...tileConstants(shape, tile, capabilities),
       SPLIT: split,
       HAS_BIAS: product.hasBias,
       HAS_RESIDUAL: product.hasResidual ?? false,
@@ -211,9 +261,10 @@ function multiplyDispatch(
     const [x, y] = foldWorkgroupCount(tiles, capabilities);
     return [x, y, choice.splits];
   });
-  const prepared = { x: "x_halves", weight: "weight_columns", scales: "scale_halves" };
+  const prepared = { weight: "weight_columns", scales: "scale_halves" };
+  const x = shape.xHalves === true ? "x" : "x_halves";
   const out = split ? { out: "parts" } : {};
-  return { ...dispatch, bind: { ...dispatch.bind, ...prepared, ...out } };
+  return { ...dispatch, bind: { ...dispatch.bind, ...prepared, x, ...out } };
 }
 
 /** Adds up what workgroups did of shared sums. */
@@ -257,27 +308,83 @@ export function gemmMatrix(
   few: Route<LinearLive>,
   capabilities: Capabilities,
 ): Route<LinearLive> {
-  const { N, K, maxM = 1 } = shape;
+  const { N, K, maxM = 1, xHalves = false } = shape;
   const choose: Choose = (M) => matrixChoice(shape, M, capabilities);
   const { tiles, partBytes } = usedTiles(shape, choose);
-  const parts = partBytes > 0 ? { parts: partBytes } : {};
   return {
     name: NAME,
     scratch: {
-      x_halves: 2 * maxM * K,
-      weight_columns: (N * K) / 2,
-      scale_halves: 2 * N * (K / 32) * scalesPerBlock(shape),
-      ...parts,
+      ...(xHalves ? {} : { x_halves: 2 * maxM * K }),
+      ...weightScratch(shape, N),
+      ...(partBytes > 0 ? { parts: partBytes } : {}),
     },
     dispatches: [
-      ...few.dispatches.map((dispatch) => ({
-        ...dispatch,
-        grid: (live: LinearLive): Grid =>
-          choose(live.M) === undefined ? dispatch.grid(live) : NO_WORKGROUPS,
-      })),
-      prepareDispatch(shape, choose, capabilities),
+      ...fewRows(few.dispatches),
+      xHalves
+        ? prepareWeightsDispatch(shape, ONLY, capabilities)
+        : prepareDispatch(shape, choose, capabilities),
       ...[...tiles].map((tile) => multiplyDispatch(shape, tile, choose, capabilities)),
       ...(partBytes > 0 ? [sumDispatch(shape, choose, capabilities)] : []),
     ],
   };
+}
+
+/** Bytes of so many columns of weights in order. */
+export const weightScratch = (shape: LinearQ4gswShape, columns: number) => ({
+  weight_columns: (columns * shape.K) / 2,
+  scale_halves: 2 * columns * (shape.K / 32) * scalesPerBlock(shape),
+});
+
+/** Dispatches for the runs with so few rows that they are f32. */
+export const fewRows = (
+  dispatches: readonly DispatchTemplate<LinearLive>[],
+): readonly DispatchTemplate<LinearLive>[] =>
+  dispatches.map((dispatch) => ({
+    ...dispatch,
+    grid: (live: LinearLive): Grid => (areHalves(live.M) ? NO_WORKGROUPS : dispatch.grid(live)),
+  }));
+
+/** Large tiles that leave at most half of the multiprocessors idle; fewer are worth small ones. */
+const SWIGLU_MIN_LARGE_TILES = MULTIPROCESSORS / 2;
+
+/** What multiplies gate and up as one: no sums are shared, because each is needed whole. */
+function swigluTile({ N }: LinearQ4gswShape, M: number, capabilities: Capabilities): MatrixTile {
+  const { tileM, tileN } = TILES.large;
+  const tiles = divideCeil(M, tileM) * divideCeil(2 * N, tileN);
+  const large =
+    M > SMALL_MAX_ROWS && tiles >= SWIGLU_MIN_LARGE_TILES && fits(TILES.large, capabilities);
+  if (!large) return TILES.small;
+  return tiles <= MULTIPROCESSORS ? TILES.fewLarge : TILES.large;
+}
+
+/**
+ * silu(gate) · up as halves from x as halves and the weights of both in turns, in whatever tiles up to
+ * maxM rows use. Gate and up have the same shape.
+ */
+export function multiplySwigluDispatches(
+  shape: LinearQ4gswShape,
+  capabilities: Capabilities,
+): readonly DispatchTemplate<LinearLive>[] {
+  const { N, K, maxM = 1 } = shape;
+  const tiles = new Set<MatrixTile>();
+  for (let M = 1; M <= maxM; M++) {
+    if (areHalves(M)) tiles.add(swigluTile(shape, M, capabilities));
+  }
+  return [...tiles].map((tile): DispatchTemplate<LinearLive> => ({
+    kernel: defineKernel({
+      label: `swiglu_halves_${tile.name}`,
+      parts: [dequantizeF16, octetHalves, sigmoid, writeSwiglu, gemmSubgroupMatrix],
+      constants: tileConstants(shape, tile, capabilities),
+    }),
+    bind: { out: "out", x: "x", weight: "weight_columns", scales: "scale_halves" },
+    params: ({ M }) => ({ M, N: 2 * N, K }),
+    grid: ({ M }) =>
+      areHalves(M) && swigluTile(shape, M, capabilities) === tile
+        ? foldWorkgroupCount(
+            divideCeil(M, tile.tileM) * divideCeil(2 * N, tile.tileN),
+            capabilities,
+          )
+        : NO_WORKGROUPS,
+    work: ({ M }) => ({ ...productWork(M, 2 * N, K), bytes: { out: 2 * M * N, x: 2 * M * K } }),
+  }));
 }

@@ -1,8 +1,9 @@
 // linear_q4gsw for many rows of x on subgroup matrices of 16 × 16: f16 operands, f32 sums. A workgroup
 // owns TILE_M × TILE_N outputs, each of its subgroups, of 32 lanes, PART_M × PART_N of them. Operands
 // pass through workgroup memory, 32 k at a time; with two buffers the next ones are written while these
-// are read. With operands.wgsl and dequantize-f16.wgsl; operands come from prepare-f16.wgsl. Needs K to be
-// a multiple of 32 and the group size one of 16.
+// are read. Needs K to be a multiple of 32 and the group size one of 16. Operands come from prepare-f16.wgsl,
+// or as halves and from prepare-weights.wgsl. With dequantize-f16.wgsl, and a file that declares params and
+// says what sums start with and become: write-sums.wgsl.
 //
 // Tiles are arrays of slabs, so that a matrix lies at a constant place in its slab: implementations then
 // need no check that a load is in bounds, and such a check around every load costs a third of the speed.
@@ -18,7 +19,6 @@ const PART_N: u32 = 64u; // @param 32 | 64
 const BUFFERS: u32 = 2u; // @param 1 | 2
 const LANES: u32 = 128u; // @param 32 · subgroups
 const SCALES_PER_BLOCK: u32 = 1u; // @param 2 where groups are of 16
-const SPLIT: bool = false; // @param out is [splits, M, N]: sums over parts of K, one a layer of the grid
 
 const SUBGROUP_SIZE: u32 = 32u;
 const SIDE: u32 = 16u; // of a matrix
@@ -184,67 +184,14 @@ fn stage(brought: Brought, lane: u32, buffer: u32) {
   }
 }
 
-// Where a subgroup's outputs go.
+// Where a subgroup's outputs are.
 struct Place {
   m: u32,
   n: u32,
-  at: u32, // of the first output
-  stride: u32, // from a row to the next
+  split: u32, // which part of K
   part_m: u32,
   part_n: u32,
   subgroup_lane: u32,
-}
-
-// Sums start with the residual where they go to out without a detour.
-fn load_residual(sums: ptr<function, SumsRow>, at: u32, stride: u32) {
-  (*sums).a = subgroupMatrixLoad<Sums, row_major>(&residual, at, stride);
-  (*sums).b = subgroupMatrixLoad<Sums, row_major>(&residual, at + SIDE, stride);
-  if (COLUMNS == 4u) {
-    (*sums).c = subgroupMatrixLoad<Sums, row_major>(&residual, at + 2u * SIDE, stride);
-    (*sums).d = subgroupMatrixLoad<Sums, row_major>(&residual, at + 3u * SIDE, stride);
-  }
-}
-
-// Matrices that lie in out as a whole, at aligned places.
-fn store_row(sums: ptr<function, SumsRow>, place: Place, row: u32) {
-  let at = place.at + row * place.stride;
-  subgroupMatrixStore<row_major>(&out, at, (*sums).a, place.stride);
-  subgroupMatrixStore<row_major>(&out, at + SIDE, (*sums).b, place.stride);
-  if (COLUMNS == 4u) {
-    subgroupMatrixStore<row_major>(&out, at + 2u * SIDE, (*sums).c, place.stride);
-    subgroupMatrixStore<row_major>(&out, at + 3u * SIDE, (*sums).d, place.stride);
-  }
-}
-
-// Any other goes through workgroup memory that the tiles no longer need; all subgroups together.
-fn write_sums(sums: Sums, place: Place, row: u32, column: u32) {
-  let scratch = place.part_n * SIDE * SIDE_QUADS;
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&x_tile[place.part_m], scratch, sums, SIDE_QUADS);
-  workgroupBarrier();
-  for (var i = place.subgroup_lane; i < SIDE * SIDE_QUADS; i += SUBGROUP_SIZE) {
-    let quad = bitcast<vec4<f32>>(x_tile[place.part_m][scratch + i]);
-    let m = row + i / SIDE_QUADS;
-    let n = column + 4u * (i % SIDE_QUADS);
-    for (var j = 0u; j < 4u; j++) {
-      if (place.m + m < params.M && place.n + n + j < params.N) {
-        if (SPLIT) {
-          out[place.at + m * place.stride + n + j] = quad[j];
-        } else {
-          write_output(place.m + m, place.n + n + j, quad[j]);
-        }
-      }
-    }
-  }
-}
-
-fn write_row(sums: ptr<function, SumsRow>, place: Place, row: u32) {
-  write_sums((*sums).a, place, row, 0u);
-  write_sums((*sums).b, place, row, SIDE);
-  if (COLUMNS == 4u) {
-    write_sums((*sums).c, place, row, 2u * SIDE);
-    write_sums((*sums).d, place, row, 3u * SIDE);
-  }
 }
 
 @compute @workgroup_size(LANES)
@@ -272,27 +219,11 @@ fn main(
   place.m = first_m + place.part_m * PART_M;
   place.n = first_n + place.part_n * PART_N;
   place.subgroup_lane = subgroup_lane;
-  var stride = params.out_stride;
-  var offset = params.out_offset;
-  if (SPLIT) {
-    stride = params.N;
-    offset = workgroup_id.z * params.M * params.N;
-  }
-  place.stride = stride;
-  place.at = place.m * stride + offset + place.n;
-  // Whole matrices may be loaded and stored where 16 bytes are aligned.
+  place.split = workgroup_id.z;
   let inside = first_m + TILE_M <= params.M && first_n + TILE_N <= params.N;
-  let direct = !HAS_BIAS && inside && (stride | offset) % 4u == 0u;
 
   var sums: SumsPart;
-  if (HAS_RESIDUAL && direct) {
-    load_residual(&sums.a, place.at, stride);
-    load_residual(&sums.b, place.at + SIDE * stride, stride);
-    if (ROWS == 4u) {
-      load_residual(&sums.c, place.at + 2u * SIDE * stride, stride);
-      load_residual(&sums.d, place.at + 3u * SIDE * stride, stride);
-    }
-  }
+  start_sums(&sums, place, inside);
 
   let source = Source(
     lane / TILE_M * params.M + min(first_m + lane % TILE_M, params.M - 1u),
@@ -316,19 +247,5 @@ fn main(
     }
   }
 
-  if (direct) {
-    store_row(&sums.a, place, 0u);
-    store_row(&sums.b, place, SIDE);
-    if (ROWS == 4u) {
-      store_row(&sums.c, place, 2u * SIDE);
-      store_row(&sums.d, place, 3u * SIDE);
-    }
-    return;
-  }
-  write_row(&sums.a, place, 0u);
-  write_row(&sums.b, place, SIDE);
-  if (ROWS == 4u) {
-    write_row(&sums.c, place, 2u * SIDE);
-    write_row(&sums.d, place, 3u * SIDE);
-  }
+  finish_sums(&sums, place, inside);
 }

@@ -1,5 +1,5 @@
 import { defineKernel } from "../../gpu/kernel.ts";
-import type { DispatchTemplate, Grid, Kernel } from "../../gpu/kernel.ts";
+import type { DispatchTemplate, Grid, Kernel, Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { productWork } from "../../gpu/work.ts";
 import q4Scales from "../shared/q4-scales.wgsl";
@@ -28,6 +28,8 @@ export interface LinearQ4gswShape {
   readonly outStride?: number;
   /** The first column of `out` this shard writes. */
   readonly outOffset?: number;
+  /** x comes as halves: see shared/halves.ts. */
+  readonly xHalves?: boolean;
 }
 
 export type LinearLive = { readonly M: number };
@@ -86,4 +88,14 @@ export function linearDispatch(
       bytes: { out: 4 * M * N, bias: 4 * N, residual: 4 * M * N },
     }),
   };
+}
+
+/** A route of one dispatch over the operands as they are. */
+export function oneDispatch(
+  shape: LinearQ4gswShape,
+  name: string,
+  kernel: Kernel,
+  grid: (live: LinearLive) => Grid,
+): Route<LinearLive> {
+  return { name, scratch: {}, dispatches: [linearDispatch(shape, kernel, grid)] };
 }

@@ -3,13 +3,14 @@ import type { Capabilities, CapabilityOverrides } from "../../gpu/capabilities.t
 import { f16BitsToNumber } from "../../quant/f16.ts";
 import { ramp, randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
+import { packHalves } from "../testing/halves.ts";
 import { defaultRoute } from "../shared/tunable.ts";
 import type { Operand } from "../testing/run-route.ts";
-import { runnableWithBinding } from "../testing/suite.ts";
+import { onMatricesOnly, runnableWithBinding } from "../testing/suite.ts";
 import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { linearQ4gswReference, linearQ4gswWeightedSums } from "./linear-q4gsw.reference.ts";
 import type { Q4Matrix } from "./linear-q4gsw.reference.ts";
-import { linearQ4gswTunable } from "./linear-q4gsw.ts";
+import { linearHalvesQ4gsw, linearQ4gswTunable } from "./linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "./linear-q4gsw.ts";
 
 /** How a case differs from a plain one: groups of 32, f16 scales, no bias, out [M, N]. */
@@ -28,6 +29,8 @@ export interface LinearCaseOptions {
   readonly heavy?: string;
   /** Whatever a device may choose by measuring is checked. */
   readonly candidates?: true;
+  /** x comes as halves, which only devices with subgroup matrices take. */
+  readonly xHalves?: true;
 }
 
 type Live = { readonly M: number };
@@ -163,6 +166,7 @@ function caseName(M: number, shape: LinearQ4gswShape, options: LinearCaseOptions
     scaleType,
     hasBias && "bias",
     hasResidual && "residual",
+    options.xHalves && "halves",
     options.maxM !== undefined && `max ${options.maxM}`,
     outStride !== undefined && `columns ${outOffset ?? 0} of ${outStride}`,
     options.restrict?.limits !== undefined && JSON.stringify(options.restrict.limits),
@@ -183,7 +187,7 @@ function linearCase(
     residual = false,
     restrict = {},
   } = options;
-  const { maxM = M, outStride, outOffset, heavy, candidates } = options;
+  const { maxM = M, outStride, outOffset, heavy, candidates, xHalves } = options;
   const shape: LinearQ4gswShape = {
     N,
     K,
@@ -200,7 +204,10 @@ function linearCase(
     linearQ4gswTunable(shape, restrictCapabilities(capabilities, restrict));
   return {
     name: caseName(M, shape, options),
-    route: (capabilities) => defaultRoute(tunable(capabilities)),
+    route: (capabilities) =>
+      xHalves === true
+        ? linearHalvesQ4gsw(shape, restrictCapabilities(capabilities, restrict))
+        : defaultRoute(tunable(capabilities)),
     ...(candidates === undefined
       ? {}
       : { candidates: (capabilities) => tunable(capabilities).candidates }),
@@ -214,7 +221,7 @@ function linearCase(
     operands: () => {
       const { matrix, scales } = randomMatrix(shape);
       const operands: Record<string, Operand> = {
-        x: makeX(),
+        x: xHalves === true ? packHalves(makeX(), K) : makeX(),
         weight: matrix.weight,
         scales,
         out: { bytes: 4 * M * (outStride ?? N) },
@@ -230,6 +237,9 @@ function linearCase(
       return M > FEW_ROWS && takesMatrices(shape, available) ? toleranceF16(K) : toleranceFor(K);
     },
     ...runnableWithBinding(4 * N * Math.ceil(K / 8)),
+    ...(xHalves === true
+      ? onMatricesOnly((capabilities) => takesMatrices(shape, capabilities))
+      : {}),
     ...(heavy === undefined ? {} : { heavy }),
   };
 }
@@ -267,4 +277,13 @@ export function smallGemmCase(sizes: Sizes, options?: LinearCaseOptions) {
 /** A K or group size that no other route takes. */
 export function fallbackCase(sizes: Sizes, options?: LinearCaseOptions) {
   return linearCase(() => "fallback", sizes, options);
+}
+
+/** Rows as halves, on devices with subgroup matrices. */
+export function halvesCase(sizes: Sizes, options?: LinearCaseOptions) {
+  return linearCase(() => "gemm_subgroup_matrix", sizes, {
+    maxM: MANY_ROWS,
+    ...options,
+    xHalves: true,
+  });
 }

@@ -3,6 +3,7 @@ import {
   fallbackCase,
   gemmCase,
   gemvCase,
+  halvesCase,
   MANY_ROWS,
   smallGemmCase,
 } from "./linear-q4gsw.cases.ts";
@@ -212,6 +213,19 @@ function matrixEdges() {
   ];
 }
 
+/** x as a norm or SwiGLU leaves it. */
+function halvesCases() {
+  return [
+    halvesCase([1, 64, 264], { maxM: 64 }),
+    halvesCase([32, 96, 264], { residual: true }),
+    halvesCase([33, 64, 264], { bias: true }),
+    halvesCase([70, 1024, 264], { residual: true }),
+    halvesCase([70, 64, 263], { groupSize: 16, residual: true }),
+    halvesCase([130, 96, 260], { groupSize: 96, scaleType: "f32", outStride: 528, outOffset: 260 }),
+    halvesCase([512, 512, 8192], { residual: true, groupSize: 64, heavy: MANY_PRODUCTS }),
+  ];
+}
+
 function fallbackEdges() {
   const restrict = { limits: { maxComputeWorkgroupsPerDimension: 3 } };
   return [
@@ -247,6 +261,7 @@ export const linearQ4gswSuite = defineSuite("linear_q4gsw", [
   ...gemvEdges(),
   ...gemmEdges(),
   ...matrixEdges(),
+  ...halvesCases(),
   ...fallbackEdges(),
   ...residualCases(),
 ]);

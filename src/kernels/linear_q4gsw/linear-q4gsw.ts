@@ -5,21 +5,23 @@ import {
   elementwiseGrid,
   foldWorkgroupCount,
 } from "../../gpu/dispatch-grid.ts";
-import type { Grid, Kernel, Route } from "../../gpu/kernel.ts";
+import type { Grid, Route } from "../../gpu/kernel.ts";
+import { F32_MAX_ROWS } from "../shared/halves.ts";
 import { defaultRoute, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
 import fallbackSource from "./fallback.wgsl";
-import { F32_MAX_ROWS, gemmMatrix, takesMatrices } from "./gemm-matrix.ts";
+import { gemmMatrix, takesMatrices } from "./gemm-matrix.ts";
 import gemmTiledF16Source from "./gemm-tiled-f16.wgsl";
-import gemmTiledSource from "./gemm-tiled.wgsl";
+import { gemmTiled } from "./gemm-tiled.ts";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
 import gemvWorkgroup from "./gemv-workgroup.wgsl";
-import { defineLinear, linearDispatch, NO_WORKGROUPS } from "./linear-kernel.ts";
+import { defineLinear, NO_WORKGROUPS, oneDispatch } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import serialSource from "./serial.wgsl";
 
+export { takesMatrices } from "./gemm-matrix.ts";
 export type { LinearQ4gswShape } from "./linear-kernel.ts";
 
 type Live = LinearLive;
@@ -77,6 +79,17 @@ const gemmStorageBytes = (tile: number): number => 2 * tile * 5 * 16;
  */
 export function linearQ4gsw(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
   return defaultRoute(linearQ4gswTunable(shape, capabilities));
+}
+
+/**
+ * `linearQ4gsw` of x as halves (shared/halves.ts), for shapes and devices that {@link takesMatrices} is
+ * true of.
+ */
+export function linearHalvesQ4gsw(
+  shape: LinearQ4gswShape,
+  capabilities: Capabilities,
+): Route<Live> {
+  return matrixCandidate({ ...shape, xHalves: true }, capabilities).route();
 }
 
 /** The routes that `linearQ4gsw` has for a shape on a device. */
@@ -207,7 +220,7 @@ function gemv(
     overrides: { WORKGROUP_SIZE: lanes },
   });
   const grid: Grid = [clampWorkgroupCount(divideCeil(N, outputs), capabilities), 1, 1];
-  return route(shape, name, kernel, () => grid);
+  return oneDispatch(shape, name, kernel, () => grid);
 }
 
 /** A workgroup smaller than a subgroup would leave some of its lanes idle. */
@@ -225,23 +238,6 @@ function gemvLanes(workgroups: number, loads: number, capabilities: Capabilities
   return Math.min(Math.max(wanted, atLeast), GEMV_MAX_LANES, atMost);
 }
 
-/** Many rows: square tiles in workgroup memory. */
-function gemmTiled(
-  shape: LinearQ4gswShape,
-  tile: 32 | 64,
-  capabilities: Capabilities,
-): Route<Live> {
-  const { N, groupSize } = shape;
-  const name = `gemm_tiled_${tile}`;
-  const kernel = defineLinear(shape, name, {
-    parts: [gemmTiledSource],
-    constants: { TILE: tile, QUADS_PER_GROUP: groupSize / 4 },
-  });
-  return route(shape, name, kernel, ({ M }) =>
-    foldWorkgroupCount(divideCeil(M, tile) * divideCeil(N, tile), capabilities),
-  );
-}
-
 /** Many rows in half precision; few live ones in f32. One of the dispatches has workgroups. */
 function gemmTiledF16(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live> {
   const { N, groupSize } = shape;
@@ -251,7 +247,7 @@ function gemmTiledF16(shape: LinearQ4gswShape, capabilities: Capabilities): Rout
     constants: { QUADS_PER_GROUP: groupSize / 4 },
   });
   const few = gemmTiled(shape, 32, capabilities);
-  const many = route(shape, name, kernel, ({ M }) =>
+  const many = oneDispatch(shape, name, kernel, ({ M }) =>
     foldWorkgroupCount(divideCeil(M, 128) * divideCeil(N, 64), capabilities),
   );
   const when = (isFew: boolean, { dispatches }: Route<Live>) =>
@@ -284,7 +280,7 @@ function serial(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Live
     constants: { ROWS: rows, BLOCKS_PER_GROUP: groupSize / 32 },
     overrides: { WORKGROUP_SIZE: SERIAL_LANES },
   });
-  return route(shape, "serial", kernel, ({ M }) => {
+  return oneDispatch(shape, "serial", kernel, ({ M }) => {
     const workgroups = divideCeil(N * divideCeil(M, rows), SERIAL_LANES);
     return [clampWorkgroupCount(workgroups, capabilities), 1, 1];
   });
@@ -298,17 +294,7 @@ function fallback(shape: LinearQ4gswShape, capabilities: Capabilities): Route<Li
     constants: { GROUP_SIZE: groupSize },
     overrides: { WORKGROUP_SIZE: FALLBACK_LANES },
   });
-  return route(shape, "fallback", kernel, ({ M }) =>
+  return oneDispatch(shape, "fallback", kernel, ({ M }) =>
     elementwiseGrid(N * divideCeil(M, FALLBACK_ROWS), FALLBACK_LANES, capabilities),
   );
-}
-
-/** A route of one dispatch over the operands as they are. */
-function route(
-  shape: LinearQ4gswShape,
-  name: string,
-  kernel: Kernel,
-  grid: (live: Live) => Grid,
-): Route<Live> {
-  return { name, scratch: {}, dispatches: [linearDispatch(shape, kernel, grid)] };
 }

@@ -1,8 +1,10 @@
+import { areHalves, F32_MAX_ROWS } from "../shared/halves.ts";
 import { ramp } from "../testing/data.ts";
+import { unpackHalves } from "../testing/halves.ts";
 import { defineSuite } from "../testing/suite.ts";
-import type { KernelCase } from "../testing/suite.ts";
+import type { Expectation, KernelCase } from "../testing/suite.ts";
 import { rmsNormReference } from "./rms-norm.reference.ts";
-import { rmsNorm } from "./rms-norm.ts";
+import { rmsNorm, rmsNormHalves } from "./rms-norm.ts";
 
 type Live = { readonly rows: number };
 
@@ -18,6 +20,30 @@ function rmsNormCase(rows: number, width: number, epsilon = 1e-6): KernelCase<Li
     operands: () => ({ x, weight, out: { bytes: 4 * rows * width } }),
     expected: () => ({ out: { type: "f32", values: rmsNormReference(x, weight, epsilon) } }),
     tolerance: { absolute: 1e-5, relative: 1e-5 },
+  };
+}
+
+/** As {@link rmsNormCase}, but out is halves: f32 of up to 32 rows, rounded to 11 bits of more. */
+function rmsNormHalvesCase(rows: number, width: number, epsilon = 1e-6): KernelCase<Live> {
+  const { operands, expected, ...plain } = rmsNormCase(rows, width, epsilon);
+  return {
+    ...plain,
+    name: `halves ${plain.name}`,
+    route: (capabilities) => rmsNormHalves({ width, epsilon }, capabilities),
+    expectRoute: () => "rms_norm_halves",
+    operands: (capabilities) => ({
+      ...operands(capabilities),
+      out: { bytes: Math.max(2 * rows, 4 * F32_MAX_ROWS) * width },
+    }),
+    expected: (capabilities) => ({
+      out: {
+        ...expected(capabilities)["out"],
+        type: (bytes: ArrayBuffer) => unpackHalves(bytes, rows, width),
+      } as Expectation,
+    }),
+    tolerance: areHalves(rows)
+      ? { absolute: 1e-6, relative: 6e-4 }
+      : { absolute: 1e-5, relative: 1e-5 },
   };
 }
 
@@ -38,4 +64,9 @@ export const rmsNormSuite = defineSuite("rms_norm", [
   rmsNormCase(2, 1030),
   rmsNormCase(2, 1020),
   rmsNormCase(1, 8192),
+  rmsNormHalvesCase(1, 64),
+  rmsNormHalvesCase(32, 136),
+  rmsNormHalvesCase(33, 136),
+  rmsNormHalvesCase(65, 8),
+  rmsNormHalvesCase(35, 4096, 1e-5),
 ]);

@@ -239,6 +239,21 @@ export function runnableWithBinding(bytes: number): Pick<KernelCase<never>, "run
   return { runnable: ({ limits }) => bytes <= limits.maxStorageBufferBindingSize };
 }
 
+/**
+ * What keeps a case to devices with subgroup matrices and adapters that can emulate them, and there to
+ * the capabilities with which something reaches the operator.
+ */
+export function onMatricesOnly(
+  reachable: (capabilities: Capabilities) => boolean,
+): Pick<KernelCase<never>, "reachable" | "runnable"> {
+  return {
+    reachable,
+    runnable: (capabilities) =>
+      capabilities.subgroupMatrices.length > 0 ||
+      emulatedMatrixCapabilities(capabilities, false) !== undefined,
+  };
+}
+
 /** A route to check. */
 interface CandidateRun<Live> {
   readonly name: string;
