@@ -86,13 +86,13 @@ export function planDecoder(
   };
   // Before the two kinds of plan part ways, so that they share what is joined.
   const graph = joinProjections(decoder.graph, capabilities);
-  const many = pass({ ...graph, name: "prompt" }, capabilities);
+  const many = pass({ ...graph, name: "prompt" }, capabilities, tuning);
   const single = specializeGraph(
     graph,
     new Map([[sequenceLength, 1]]),
     new Map([[tokens, state.token]]),
   );
-  const one = pass({ ...single, name: "step" }, capabilities);
+  const one = pass({ ...single, name: "step" }, capabilities, tuning);
   const plan = (graph: Graph) => planGraph(graph, capabilities, tuning);
   const prompt = (mode: SamplerMode) =>
     plan(withSampler(many, decoder, state, mode, sequenceLength));

@@ -12,6 +12,9 @@ import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Condition, LowerContext, Op } from "./op.ts";
 import { sameDims } from "./shape.ts";
 
+/** rms_norm's epsilon, its third argument, which graphs may leave out. */
+export const normEpsilon = (args: ArgumentReader): number => args.optionalNumber(2) ?? 1e-6;
+
 /** [x, weight [width], epsilon] → like x; over the last dimension. */
 export const rmsNormOp: Op = {
   infer(args) {
@@ -30,7 +33,7 @@ export const rmsNormOp: Op = {
     const rows = symIntExpression("floordiv", elementCount(x.dims), width);
     return [
       call(
-        rmsNorm({ width, epsilon: args.optionalNumber(2) ?? 1e-6 }, capabilities),
+        rmsNorm({ width, epsilon: normEpsilon(args) }, capabilities),
         { x, weight: args.tensor(1), out: onlyResult(node) },
         (values) => ({ rows: values.get(rows) }),
       ),

@@ -31,6 +31,7 @@ import {
 import { attentionLinearAddQ4gswOp, qkvRotaryQ4gswOp, sdpaPartialsOp } from "./decode-attention.ts";
 import { embeddingLimbsQ4gswOp, embeddingQ4gswOp } from "./embedding-q4gsw.ts";
 import { embeddingOp, gatherOp, indexSelectOp, indexTensorOp } from "./gather.ts";
+import { linearHalvesQ4gswOp, rmsNormHalvesOp, swigluHalvesQ4gswOp } from "./halves.ts";
 import { bitwiseOp, compareOp, whereOp } from "./logic.ts";
 import { addmmOp, bmmOp, linearOp, mmOp } from "./matmul.ts";
 import type { Op } from "./op.ts";
@@ -176,6 +177,9 @@ const OPS = {
   "tetrad.qkv_rotary_q4gsw": qkvRotaryQ4gswOp,
   "tetrad.sdpa_partials": sdpaPartialsOp,
   "tetrad.attention_linear_add_q4gsw": attentionLinearAddQ4gswOp,
+  "tetrad.rms_norm_halves": rmsNormHalvesOp,
+  "tetrad.linear_halves_q4gsw": linearHalvesQ4gswOp,
+  "tetrad.swiglu_halves_q4gsw": swigluHalvesQ4gswOp,
   "tetrad.silu_mul": siluMulOp,
   "tetrad.sample": sampleOp,
 } as const satisfies Record<string, Op>;

@@ -25,6 +25,8 @@ export interface Call {
   readonly live: (values: SymIntValues) => unknown;
   /** What the route was chosen from, where there was a choice. */
   readonly tunable?: Tunable<unknown>;
+  /** What the tunable's candidates take, where a pass chose by it and the call is another by now. */
+  readonly tunedOperands?: Readonly<Record<string, Operand>>;
 }
 
 /** Makes a {@link Call}, keeping route and live sizes of one type. */

@@ -10,14 +10,20 @@ import { REDUCE_CASES } from "./op-cases-reduce.test-support.ts";
 import { ROW_CASES } from "./op-cases-row.test-support.ts";
 import { SHAPE_CASES } from "./op-cases-shape.test-support.ts";
 
-/** Tested with whole programs and models, where their state is. */
+/**
+ * Tested with whole programs and models, where their state is, or, where they take more rows than the
+ * cases have, with the pass that makes them.
+ */
 const TESTED_ELSEWHERE = [
   "et_vk.apply_rotary_emb.default",
   "et_vk.apply_rotary_emb_hf.default",
   "sdpa_with_kv_cache.default",
   "tetrad.apply_rotary_emb_at",
   "tetrad.norm_linear_greedy_q4gsw",
+  "tetrad.linear_halves_q4gsw",
+  "tetrad.rms_norm_halves",
   "tetrad.sample",
+  "tetrad.swiglu_halves_q4gsw",
 ];
 
 test("every operator of the table has a case", () => {

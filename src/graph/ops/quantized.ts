@@ -7,6 +7,7 @@ import type { Tunable } from "../../kernels/shared/tunable.ts";
 import { elementCount } from "../ir.ts";
 import type { Node, Tensor } from "../ir.ts";
 import { maxOf, sameInt, symIntExpression } from "../symint.ts";
+import type { IntLike } from "../symint.ts";
 import { call, fixedDim, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Call, LowerContext, Op, Operand, ResultType } from "./op.ts";
 
@@ -35,7 +36,7 @@ export function checkPlanes(
 }
 
 /** Where a 4-bit projection has its operands, its group size and its bias. */
-interface LinearArguments {
+export interface LinearArguments {
   readonly weight: number;
   readonly scales: number;
   /** Undefined where a row is one group. */
@@ -46,7 +47,7 @@ interface LinearArguments {
 }
 
 /** What a projection of N rows, or one shard of them, is given to choose a route. */
-interface LinearShape {
+export interface LinearShape {
   readonly N: number;
   readonly K: number;
   readonly groupSize: number;
@@ -74,24 +75,38 @@ function inferLinear(args: ArgumentReader, where: LinearArguments): ResultType[]
   return [{ dtype: "f32", dims: [...x.dims.slice(0, -1), N] }];
 }
 
-function lowerLinear(
+/** A shard of a projection's weight: its shape and operands. */
+export interface LinearShard {
+  readonly shape: LinearShape;
+  readonly operands: Readonly<Record<string, Operand>>;
+}
+
+/** The rows of x. */
+export interface RowSizes {
+  readonly M: IntLike;
+  readonly K: number;
+}
+
+/** Sizes of x [..., K]. */
+export function rowSizes(x: Tensor): RowSizes {
+  const K = fixedDim(x, -1);
+  return { M: symIntExpression("floordiv", elementCount(x.dims), K), K };
+}
+
+/** What a projection of rows of x becomes: a call a shard of its weight. */
+export function linearShards(
   node: Node,
-  context: LowerContext,
+  { M, K }: RowSizes,
   where: LinearArguments,
-  routes: (shape: LinearShape) => Tunable<{ readonly M: number }>,
-  further: Readonly<Record<string, Operand>> = {},
-): Call[] {
+  { shards }: Pick<LowerContext, "shards">,
+): readonly LinearShard[] {
   const args = readArguments(node);
-  const x = args.tensor(0);
   const weight = args.tensor(where.weight);
   const scales = args.tensor(where.scales);
   const bias = where.bias === undefined ? undefined : args.optionalTensor(where.bias);
-  const residual = where.residual === undefined ? undefined : args.tensor(where.residual);
-  const out = onlyResult(node);
-  const K = fixedDim(x, -1);
-  const M = symIntExpression("floordiv", elementCount(x.dims), K);
-  return context.shards(weight).map(({ firstRow, rows }, shard) => {
-    const tunable = routes({
+  const residual = where.residual === undefined ? undefined : args.optionalTensor(where.residual);
+  return shards(weight).map(({ firstRow, rows }, shard) => ({
+    shape: {
       N: rows,
       K,
       groupSize: groupSize(args, where),
@@ -102,25 +117,38 @@ function lowerLinear(
       maxM: maxOf(M),
       outStride: fixedDim(weight, 0),
       outOffset: firstRow,
-    });
-    return tunedCall(
-      tunable,
-      {
-        x,
-        ...further,
-        weight: { tensor: weight, shard },
-        scales: { tensor: scales, shard },
-        ...(bias === undefined ? {} : { bias: { tensor: bias, byteOffset: 4 * firstRow } }),
-        ...(residual === undefined ? {} : { residual }),
-        out,
-      },
-      (values) => ({ M: values.get(M) }),
-      context,
-    );
-  });
+    },
+    operands: {
+      x: args.tensor(0),
+      weight: { tensor: weight, shard },
+      scales: { tensor: scales, shard },
+      ...(bias === undefined ? {} : { bias: { tensor: bias, byteOffset: 4 * firstRow } }),
+      ...(residual === undefined ? {} : { residual }),
+      out: onlyResult(node),
+    },
+  }));
 }
 
-const Q4GSW: LinearArguments = { weight: 1, scales: 2, group: 3, bias: 4 };
+function lowerLinear(
+  node: Node,
+  context: LowerContext,
+  where: LinearArguments,
+  routes: (shape: LinearShape) => Tunable<{ readonly M: number }>,
+  further: Readonly<Record<string, Operand>> = {},
+): Call[] {
+  const sizes = rowSizes(readArguments(node).tensor(0));
+  return linearShards(node, sizes, where, context).map(({ shape, operands }) =>
+    tunedCall(
+      routes(shape),
+      { ...operands, ...further },
+      (values) => ({ M: values.get(sizes.M) }),
+      context,
+    ),
+  );
+}
+
+/** `et_vk.linear_q4gsw`'s. */
+export const Q4GSW: LinearArguments = { weight: 1, scales: 2, group: 3, bias: 4 };
 
 /**
  * [x [..., K] f32, weight u8 [N, pad8(K)/2], scales [N, K/group] (row-major here, whatever the file
@@ -132,7 +160,8 @@ export const linearQ4gswOp: Op = {
     lowerLinear(node, context, Q4GSW, (shape) => linearQ4gswTunable(shape, context.capabilities)),
 };
 
-const Q4GSW_ADD: LinearArguments = { ...Q4GSW, residual: 5 };
+/** `tetrad.linear_q4gsw_add`'s. */
+export const Q4GSW_ADD: LinearArguments = { ...Q4GSW, residual: 5 };
 
 /** As `linear_q4gsw`, then [… residual, like the result]: what is added to it. */
 export const linearQ4gswAddOp: Op = {

@@ -43,4 +43,14 @@ export class DataFlow {
       return isView && result !== undefined && this.isOnlyReadBy(result, node);
     });
   }
+
+  /** The nodes that read `tensor` or a view of it; undefined stands for the graph's caller. */
+  readers(tensor: Tensor): readonly (Node | undefined)[] {
+    const own = (this.#consumers.get(tensor) ?? []).flatMap((consumer) => {
+      const [result] = consumer.results;
+      const isView = lookUpOp(consumer.op).alias?.(consumer) === tensor;
+      return isView && result !== undefined ? this.readers(result) : [consumer];
+    });
+    return this.#outputs.has(tensor) ? [...own, undefined] : own;
+  }
 }

@@ -54,8 +54,11 @@ export class GraphRunner {
     this.#executor = executor;
   }
 
-  static async create(gpu: GpuDevice, graph: Graph): Promise<GraphRunner> {
-    const plan = planGraph(graph, gpu.capabilities);
+  static async create(
+    gpu: GpuDevice,
+    graph: Graph,
+    plan: Plan = planGraph(graph, gpu.capabilities),
+  ): Promise<GraphRunner> {
     const constants = new ConstantStore(gpu);
     const buffers = new BufferSet(gpu, graph.name, constants);
     buffers.allocate([plan]);
