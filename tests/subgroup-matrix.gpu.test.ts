@@ -4,6 +4,7 @@ import { readCapabilities } from "../src/gpu/capabilities.ts";
 import type { Capabilities } from "../src/gpu/capabilities.ts";
 import type { Route } from "../src/gpu/kernel.ts";
 import { linearQ4gsw } from "../src/kernels/linear_q4gsw/linear-q4gsw.ts";
+import { qkvHalvesQ4gsw } from "../src/kernels/linear_q4gsw/qkv-halves.ts";
 import { swigluHalvesQ4gsw } from "../src/kernels/linear_q4gsw/swiglu-halves.ts";
 import { sdpaWithKvCache } from "../src/kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
 import { usesMatrices } from "../src/kernels/testing/emulate-matrices.ts";
@@ -80,6 +81,15 @@ describe.skipIf(process.env["TETRAD_TEST_ADAPTER"] !== "swiftshader")("subgroup 
       (available) =>
         [16, 32].map((groupSize) => swigluHalvesQ4gsw({ ...shape, groupSize }, available)),
       6,
+    );
+  });
+
+  test("the kernels of qkv_halves_q4gsw are valid WGSL", async () => {
+    const shape = { rows: [2048, 512, 512], K: 2048, scaleType: "f16", maxM: 8192 } as const;
+    await expectValid(
+      (available) =>
+        [16, 32].map((groupSize) => qkvHalvesQ4gsw({ ...shape, groupSize }, available)),
+      8,
     );
   });
 

@@ -11,9 +11,11 @@ export function tunableCalls(
   capabilities: Capabilities,
 ): readonly TunableCall[] {
   const distinct = new Map<string, TunableCall>();
-  for (const { tunable, operands, tunedOperands = operands } of calls) {
-    if (tunable === undefined) continue;
-    const known = distinct.get(tunable.key) ?? describe(tunable, tunedOperands, capabilities);
+  const made = calls.flatMap(({ tunable, operands, replaced = [] }) =>
+    tunable === undefined ? replaced : [{ tunable, operands }, ...replaced],
+  );
+  for (const { tunable, operands } of made) {
+    const known = distinct.get(tunable.key) ?? describe(tunable, operands, capabilities);
     distinct.set(tunable.key, { ...known, count: known.count + 1 });
   }
   return [...distinct.values()];

@@ -1,6 +1,7 @@
 /** Operators on rows as halves (src/kernels/shared/halves.ts): what passes make of a prompt's layers. */
 import { linearHalvesQ4gsw, linearQ4gswTunable } from "../../kernels/linear_q4gsw/linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "../../kernels/linear_q4gsw/linear-q4gsw.ts";
+import { qkvHalvesQ4gsw } from "../../kernels/linear_q4gsw/qkv-halves.ts";
 import { swigluHalvesQ4gsw } from "../../kernels/linear_q4gsw/swiglu-halves.ts";
 import { rmsNormHalves } from "../../kernels/rms_norm/rms-norm.ts";
 import { HALVES_MIN_CAPACITY } from "../../kernels/shared/halves.ts";
@@ -10,9 +11,10 @@ import { maxOf, sameInt } from "../symint.ts";
 import type { IntLike } from "../symint.ts";
 import { normEpsilon } from "./attention.ts";
 import { call, fixedDim, onlyResult, readArguments } from "./op.ts";
-import type { ArgumentReader, Call, LowerContext, Op, Operand, ResultType } from "./op.ts";
+import type { ArgumentReader, LowerContext, Op, Operand, ReplacedCall, ResultType } from "./op.ts";
 import { checkPlanes, linearShards, Q4GSW_ADD, rowSizes, scaleType } from "./quantized.ts";
 import type { RowSizes } from "./quantized.ts";
+import { joinedMatrices } from "./row-arguments.ts";
 
 /** M rows of K values as halves. */
 export const halvesType = ({ M, K }: RowSizes): ResultType => ({
@@ -24,7 +26,8 @@ export const halvesType = ({ M, K }: RowSizes): ResultType => ({
 export const canBeHalves = ({ M, K }: RowSizes): boolean =>
   K % 8 === 0 && maxOf(M) >= HALVES_MIN_CAPACITY;
 
-function halvesSizes(args: ArgumentReader, index: number): RowSizes {
+/** Sizes of an argument that is halves. */
+export function halvesSizes(args: ArgumentReader, index: number): RowSizes {
   const x = args.typed(index, "f16");
   const [octets, M, eight] = x.dims;
   args.check(
@@ -58,17 +61,17 @@ export const rmsNormHalvesOp: Op = {
 };
 
 /**
- * What a device is asked to choose from for a projection that takes halves: its other kernels cannot. Where
- * it chose one of those, the pass leaves the projection as it was.
+ * The projections of f32 rows that one of halves is in place of: a device is still asked about them, and
+ * where it chose kernels that take no halves, the pass leaves them as they were.
  */
-function asked(
+function replacedLinear(
   shape: LinearQ4gswShape,
   operands: Readonly<Record<string, Operand>>,
   M: IntLike,
   { capabilities }: LowerContext,
-): Pick<Call, "tunable" | "tunedOperands"> {
+): readonly ReplacedCall[] {
   const tunable = linearQ4gswTunable(shape, capabilities);
-  if (tunable.candidates.length === 1) return {};
+  if (tunable.candidates.length === 1) return [];
   const { N, K, outStride = N } = shape;
   const rows = (name: string, width: number): Tensor => ({
     kind: "tensor",
@@ -77,10 +80,12 @@ function asked(
     dims: [M, width],
     storage: { kind: "activation" },
   });
-  return {
-    tunable: tunable as Tunable<unknown>,
-    tunedOperands: { ...operands, x: rows("x", K), out: rows("out", outStride) },
-  };
+  return [
+    {
+      tunable: tunable as Tunable<unknown>,
+      operands: { ...operands, x: rows("x", K), out: rows("out", outStride) },
+    },
+  ];
 }
 
 /** [x as halves, weight, scales, group size, bias | null, residual | null] → [M, N], or as residual. */
@@ -105,51 +110,105 @@ export const linearHalvesQ4gswOp: Op = {
       ...call(linearHalvesQ4gsw(shape, context.capabilities), operands, (values) => ({
         M: values.get(sizes.M),
       })),
-      ...asked(shape, operands, sizes.M, context),
+      replaced: replacedLinear(shape, operands, sizes.M, context),
     }));
   },
 };
 
-/** [x as halves, gate's weight and scales, up's, group size] → halves of silu(x · gateᵀ) · (x · upᵀ). */
+/** What projections as one product have in common. */
+interface JoinedArguments {
+  readonly sizes: RowSizes;
+  readonly matrices: readonly (readonly [weight: Tensor, scales: Tensor])[];
+  /** Outputs of each. */
+  readonly rows: readonly number[];
+  readonly groupSize: number;
+  readonly scaleType: "f16" | "f32";
+}
+
+/** [x as halves, group size, weight, scales, weight, …] of so many matrices. */
+function joinedArguments(args: ArgumentReader, count: number): JoinedArguments {
+  const sizes = halvesSizes(args, 0);
+  const group = args.constantInt(1);
+  const matrices = Array.from({ length: count }, (_, index) => {
+    const [weight, scales] = [args.typed(2 + 2 * index, "u8"), args.tensor(3 + 2 * index)] as const;
+    checkPlanes(args, weight, args.typed(3 + 2 * index, "f16", "f32"), sizes.K, group);
+    return [weight, scales] as const;
+  });
+  const types = new Set(matrices.map(([, scales]) => scaleType(scales)));
+  args.check(types.size === 1, () => "scales differ in type");
+  const [type = "f32"] = types;
+  const rows = matrices.map(([weight]) => fixedDim(weight, 0));
+  return { sizes, matrices, rows, groupSize: group, scaleType: type };
+}
+
+/** What the matrices were projections with, by themselves. */
+const replacedLinears = (
+  { sizes: { M, K }, matrices, rows, ...shape }: JoinedArguments,
+  context: LowerContext,
+): readonly ReplacedCall[] =>
+  matrices.flatMap(([weight, scales], index) => {
+    const linear = { ...shape, N: rows[index] ?? 0, K, maxM: maxOf(M) };
+    const rowsOfIt = { ...linear, hasBias: false, rows: "many" } as const;
+    return replacedLinear(rowsOfIt, { weight, scales }, M, context);
+  });
+
+/** [x as halves, group size, gate's weight and scales, up's] → halves of silu(x · gateᵀ) · (x · upᵀ). */
 export const swigluHalvesQ4gswOp: Op = {
   infer(args) {
-    const { M, K } = halvesSizes(args, 0);
-    const outputs = (index: number): number => {
-      const weight = args.typed(index, "u8");
-      checkPlanes(args, weight, args.typed(index + 1, "f16", "f32"), K, args.constantInt(5));
-      return fixedDim(weight, 0);
-    };
-    const [gate, up] = [outputs(1), outputs(3)];
+    const { sizes, rows } = joinedArguments(args, 2);
+    const [gate = 0, up] = rows;
     args.check(gate === up, () => `gate has ${gate} rows, up ${up}`);
-    return [halvesType({ M, K: gate })];
+    return [halvesType({ M: sizes.M, K: gate })];
   },
   lower(node, context) {
     const args = readArguments(node);
-    const { M, K } = halvesSizes(args, 0);
-    const [gate, gate_scales] = [args.tensor(1), args.tensor(2)];
-    const operands = {
-      x: args.tensor(0),
-      gate,
-      gate_scales,
-      up: args.tensor(3),
-      up_scales: args.tensor(4),
-    };
-    const shape = {
-      N: fixedDim(gate, 0),
-      K,
-      groupSize: args.constantInt(5),
-      scaleType: scaleType(gate_scales),
-      maxM: maxOf(M),
-    };
-    const one = { ...shape, hasBias: false, rows: "many" } as const;
+    const joined = joinedArguments(args, 2);
+    const { sizes, matrices, rows, groupSize, scaleType } = joined;
+    const [[gate, gate_scales], [up, up_scales]] = matrices as [Matrix, Matrix];
+    const shape = { N: rows[0] ?? 0, K: sizes.K, groupSize, scaleType, maxM: maxOf(sizes.M) };
     return [
       {
         ...call(
           swigluHalvesQ4gsw(shape, context.capabilities),
-          { ...operands, out: onlyResult(node) },
-          (values) => ({ M: values.get(M) }),
+          { x: args.tensor(0), gate, gate_scales, up, up_scales, out: onlyResult(node) },
+          (values) => ({ M: values.get(sizes.M) }),
         ),
-        ...asked(one, { weight: gate, scales: gate_scales }, M, context),
+        replaced: replacedLinears(joined, context),
+      },
+    ];
+  },
+};
+
+type Matrix = readonly [weight: Tensor, scales: Tensor];
+
+/**
+ * [x as halves, group size, q's weight and scales, k's, v's] → q, k and v of x, [M, N] each. The matrices
+ * lie one after another: see `joinedMatrices`.
+ */
+export const qkvHalvesQ4gswOp: Op = {
+  infer(args) {
+    const { sizes, rows } = joinedArguments(args, 3);
+    return rows.map((N) => ({ dtype: "f32", dims: [sizes.M, N] }));
+  },
+  lower(node, context) {
+    const args = readArguments(node);
+    const joined = joinedArguments(args, 3);
+    const { sizes, matrices, groupSize, scaleType } = joined;
+    const [[q, q_scales], [k, k_scales], [v, v_scales]] = matrices as [Matrix, Matrix, Matrix];
+    const [q_out, k_out, v_out] = node.results as [Tensor, Tensor, Tensor];
+    const whole = joinedMatrices(matrices);
+    if (whole === undefined) throw new Error(`graph: ${node.op}: its matrices are not joined`);
+    const rows = joined.rows as [number, number, number];
+    const shape = { rows, K: sizes.K, groupSize, scaleType, maxM: maxOf(sizes.M) };
+    const each = { q, q_scales, k, k_scales, v, v_scales, q_out, k_out, v_out };
+    return [
+      {
+        ...call(
+          qkvHalvesQ4gsw(shape, context.capabilities),
+          { x: args.tensor(0), ...whole, ...each },
+          (values) => ({ M: values.get(sizes.M) }),
+        ),
+        replaced: replacedLinears(joined, context),
       },
     ];
   },

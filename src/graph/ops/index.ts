@@ -31,7 +31,12 @@ import {
 import { attentionLinearAddQ4gswOp, qkvRotaryQ4gswOp, sdpaPartialsOp } from "./decode-attention.ts";
 import { embeddingLimbsQ4gswOp, embeddingQ4gswOp } from "./embedding-q4gsw.ts";
 import { embeddingOp, gatherOp, indexSelectOp, indexTensorOp } from "./gather.ts";
-import { linearHalvesQ4gswOp, rmsNormHalvesOp, swigluHalvesQ4gswOp } from "./halves.ts";
+import {
+  linearHalvesQ4gswOp,
+  qkvHalvesQ4gswOp,
+  rmsNormHalvesOp,
+  swigluHalvesQ4gswOp,
+} from "./halves.ts";
 import { bitwiseOp, compareOp, whereOp } from "./logic.ts";
 import { addmmOp, bmmOp, linearOp, mmOp } from "./matmul.ts";
 import type { Op } from "./op.ts";
@@ -180,6 +185,7 @@ const OPS = {
   "tetrad.rms_norm_halves": rmsNormHalvesOp,
   "tetrad.linear_halves_q4gsw": linearHalvesQ4gswOp,
   "tetrad.swiglu_halves_q4gsw": swigluHalvesQ4gswOp,
+  "tetrad.qkv_halves_q4gsw": qkvHalvesQ4gswOp,
   "tetrad.silu_mul": siluMulOp,
   "tetrad.sample": sampleOp,
 } as const satisfies Record<string, Op>;

@@ -25,8 +25,14 @@ export interface Call {
   readonly live: (values: SymIntValues) => unknown;
   /** What the route was chosen from, where there was a choice. */
   readonly tunable?: Tunable<unknown>;
-  /** What the tunable's candidates take, where a pass chose by it and the call is another by now. */
-  readonly tunedOperands?: Readonly<Record<string, Operand>>;
+  /** Calls that a pass put this one in place of, because the device did not choose otherwise for them. */
+  readonly replaced?: readonly ReplacedCall[];
+}
+
+/** A call that is not made, but whose candidates a device is still asked to choose from. */
+export interface ReplacedCall {
+  readonly tunable: Tunable<unknown>;
+  readonly operands: Readonly<Record<string, Operand>>;
 }
 
 /** Makes a {@link Call}, keeping route and live sizes of one type. */

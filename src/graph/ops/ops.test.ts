@@ -21,6 +21,7 @@ const TESTED_ELSEWHERE = [
   "tetrad.apply_rotary_emb_at",
   "tetrad.norm_linear_greedy_q4gsw",
   "tetrad.linear_halves_q4gsw",
+  "tetrad.qkv_halves_q4gsw",
   "tetrad.rms_norm_halves",
   "tetrad.sample",
   "tetrad.swiglu_halves_q4gsw",

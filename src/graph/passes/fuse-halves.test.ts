@@ -5,6 +5,7 @@ import { planGraph } from "../plan.ts";
 import { SymIntValues } from "../symint.ts";
 import type { Tuning } from "../tuning.ts";
 import { optimizeGraph } from "./index.ts";
+import { joinProjections } from "./join-projections.ts";
 import { promptLayer } from "./prompt-layer.test-support.ts";
 import type { PromptLayerOptions } from "./prompt-layer.test-support.ts";
 
@@ -31,12 +32,14 @@ function opsOf(
     readonly tuning?: Tuning;
   } = {},
 ): readonly string[] {
-  return optimizeGraph(promptLayer(maxM, options).graph, capabilities, tuning)
+  const graph = joinProjections(promptLayer(maxM, options).graph, capabilities);
+  return optimizeGraph(graph, capabilities, tuning)
     .nodes.map(({ op }) => op)
     .filter((op) => !op.startsWith("aten."));
 }
 
-const QKV = [NORM_HALVES, LINEAR_HALVES, LINEAR_HALVES, LINEAR_HALVES, LINEAR_ADD];
+const QKV = [NORM_HALVES, "tetrad.qkv_halves_q4gsw", LINEAR_ADD];
+const SEPARATE_QKV = [NORM_HALVES, LINEAR_HALVES, LINEAR_HALVES, LINEAR_HALVES, LINEAR_ADD];
 const FEED_FORWARD = [NORM_HALVES, SWIGLU_HALVES, LINEAR_HALVES];
 const PLAIN = [NORM, LINEAR, LINEAR, LINEAR, LINEAR_ADD];
 const PLAIN_FEED_FORWARD = [NORM, LINEAR, LINEAR, "tetrad.silu_mul", LINEAR_ADD];
@@ -44,7 +47,14 @@ const PLAIN_FEED_FORWARD = [NORM, LINEAR, LINEAR, "tetrad.silu_mul", LINEAR_ADD]
 describe("fuseHalves", () => {
   test("a prompt's layer passes halves from norms and SwiGLU to projections", () => {
     expect(opsOf()).toEqual([...QKV, ...FEED_FORWARD]);
-    expect(opsOf({ bias: true })).toEqual([...QKV, ...FEED_FORWARD]);
+  });
+
+  test("q, k and v are one product only without biases, in whole tiles, and where they are joined", () => {
+    const separate = [...SEPARATE_QKV, ...FEED_FORWARD];
+    expect(opsOf({ bias: true })).toEqual(separate);
+    expect(opsOf({ hiddenSize: 288 })).toEqual(separate);
+    const apart = optimizeGraph(promptLayer(2048).graph, GPU).nodes.map(({ op }) => op);
+    expect(apart.filter((op) => op === LINEAR_HALVES)).toHaveLength(4);
   });
 
   test("only where there are matrices, and rows enough", () => {
@@ -74,15 +84,16 @@ describe("fuseHalves", () => {
   });
 
   test("projections stay where the device was measured to prefer tiles, and are asked for again", () => {
-    const { graph } = promptLayer(2048);
+    const graph = joinProjections(promptLayer(2048).graph, GPU);
     const plan = planGraph(optimizeGraph(graph, GPU), GPU);
     const { tunables } = planGraph(optimizeGraph(graph, { ...GPU, subgroupMatrices: [] }), GPU);
     expect(plan.tunables.map(({ tunable }) => tunable.key).sort()).toEqual(
       tunables.map(({ tunable }) => tunable.key).sort(),
     );
-    for (const { tunable, operands } of plan.tunables) {
+    for (const { tunable, operands, count } of plan.tunables) {
       const found = tunables.find((other) => other.tunable.key === tunable.key);
       expect(operands).toEqual(found?.operands);
+      expect(count).toBe(found?.count);
     }
     const gate = "linear_q4gsw N=288 K=256 g32 f16 M≤2048";
     const tuning = new Map([[gate, "tiled64"]]);
@@ -91,7 +102,8 @@ describe("fuseHalves", () => {
   });
 
   test("takes less memory and fewer dispatches", () => {
-    const { graph, rows } = promptLayer(2048, { feedForwardSize: 1024 });
+    const { graph: layer, rows } = promptLayer(2048, { feedForwardSize: 1024 });
+    const graph = joinProjections(layer, GPU);
     const values = new SymIntValues();
     values.set(rows, 2048);
     const [before, after] = [{ ...GPU, subgroupMatrices: [] }, GPU].map((capabilities) => {

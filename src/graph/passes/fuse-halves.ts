@@ -127,7 +127,7 @@ export function fuseHalves(
     halves.set(result, out);
     const [, gateWeight = null, gateScales = null] = gate.node.args;
     const [, upWeight = null, upScales = null] = up.node.args;
-    const fused = [x, gateWeight, gateScales, upWeight, upScales, shape.groupSize];
+    const fused = [x, shape.groupSize, gateWeight, gateScales, upWeight, upScales];
     return { op: "tetrad.swiglu_halves_q4gsw", args: fused, results: [out] };
   };
 

@@ -4,6 +4,7 @@ import { liveNodes } from "../live-nodes.ts";
 import type { Tuning } from "../tuning.ts";
 import { fuseAttentionOutput, fuseQkvRotary } from "./fuse-decode-attention.ts";
 import { fuseHalves } from "./fuse-halves.ts";
+import { fuseQkvHalves } from "./fuse-qkv-halves.ts";
 import { fuseResidualAdd } from "./fuse-residual-add.ts";
 import { fuseRotarySlice } from "./fuse-rotary-slice.ts";
 import { fuseRowLimbs } from "./fuse-row-limbs.ts";
@@ -25,6 +26,7 @@ export const PASSES: readonly Pass[] = [
   fuseQkvRotary,
   fuseRowLimbs,
   fuseHalves,
+  fuseQkvHalves,
 ];
 
 /** The graph after all passes. What one leaves unused no longer counts as a reader for the next. */

@@ -13,6 +13,7 @@ export interface PromptLayerOptions {
   readonly feedForwardSize?: number;
   /** q has a bias. */
   readonly bias?: boolean;
+  readonly hiddenSize?: number;
 }
 
 /**
@@ -20,12 +21,13 @@ export interface PromptLayerOptions {
  */
 export function promptLayer(
   maxM: number,
-  { alsoRead, bias = false, feedForwardSize: F = FEED_FORWARD_SIZE }: PromptLayerOptions = {},
+  options: PromptLayerOptions = {},
 ): { readonly graph: Graph; readonly rows: SymIntRoot } {
+  const { alsoRead, bias = false } = options;
+  const { feedForwardSize: F = FEED_FORWARD_SIZE, hiddenSize: H = HIDDEN_SIZE } = options;
   const rows = symIntRoot("rows", 1, maxM);
   const parts = new Parts();
   const { g } = parts;
-  const H = HIDDEN_SIZE;
   const x = g.input("x", "f32", [1, rows, H]);
   const normed = parts.norm("attn_norm", x, H);
   const flat = g.node("aten.view_copy.default", "flat", normed, [rows, H]);

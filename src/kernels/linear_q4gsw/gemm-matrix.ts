@@ -126,10 +126,10 @@ export function matrixChoice(
   return { tile: tiles <= atOnce ? TILES.fewLarge : TILES.large, splits };
 }
 
-type Choose = (M: number) => MatrixChoice | undefined;
+export type Choose = (M: number) => MatrixChoice | undefined;
 
 /** The tiles that up to maxM rows use, and bytes of the parts of sums that workgroups share. */
-function usedTiles({ N, maxM = 1 }: LinearQ4gswShape, choose: Choose) {
+export function usedTiles({ N, maxM = 1 }: LinearQ4gswShape, choose: Choose) {
   const tiles = new Set<MatrixTile>();
   let partBytes = 0;
   for (let M = 1; M <= maxM; M++) {
@@ -217,7 +217,7 @@ export function prepareWeightsDispatch(
 const ONLY: Turn = { matrices: 1, turn: 0, weight: "weight", scales: "scales" };
 
 /** What gemm-subgroup-matrix.wgsl is made for. */
-function tileConstants(
+export function tileConstants(
   shape: LinearQ4gswShape,
   tile: MatrixTile,
   { limits }: Capabilities,
@@ -236,7 +236,7 @@ function tileConstants(
 }
 
 /** The product in one kind of tile, for the runs that choose it. */
-function multiplyDispatch(
+export function multiplyDispatch(
   shape: LinearQ4gswShape,
   tile: MatrixTile,
   choose: Choose,
@@ -267,11 +267,18 @@ function multiplyDispatch(
   return { ...dispatch, bind: { ...dispatch.bind, ...prepared, x, ...out } };
 }
 
+/** Which columns of parts are a matrix's, where several were multiplied as one. */
+export interface PartColumns {
+  readonly columns: number;
+  readonly first: number;
+}
+
 /** Adds up what workgroups did of shared sums. */
-function sumDispatch(
+export function sumDispatch(
   { N, hasBias, hasResidual = false, outStride = N, outOffset = 0 }: LinearQ4gswShape,
   choose: Choose,
   capabilities: Capabilities,
+  { columns, first }: PartColumns = { columns: N, first: 0 },
 ): DispatchTemplate<LinearLive> {
   const splits = (M: number): number => choose(M)?.splits ?? 1;
   return {
@@ -291,6 +298,8 @@ function sumDispatch(
       M,
       N,
       splits: splits(M),
+      part_columns: columns,
+      part_first: first,
       out_stride: outStride,
       out_offset: outOffset,
     }),
