@@ -187,12 +187,18 @@ describe("without a profiler the recorded commands", () => {
     await collect(session, { maxTokens: 1, prompt: [1] });
     const { dispatches } = session.plans.step.greedy;
     const names = calls.map((call) => call.replace(/\(.*/, ""));
-    const bound = dispatches.flatMap(({ kernel }, index) => {
+    const bound = dispatches.flatMap(({ kernel, constantParams }, index) => {
       const { source, overrides } = kernel;
       const before = dispatches[index - 1]?.kernel;
       const same =
         before?.source === source && JSON.stringify(before.overrides) === JSON.stringify(overrides);
-      return [...(same ? [] : ["setPipeline"]), "setBindGroup", "dispatchWorkgroups"];
+      const live = constantParams === undefined && kernel.params.length > 0;
+      return [
+        ...(same ? [] : ["setPipeline"]),
+        "setBindGroup",
+        ...(live ? ["setImmediates"] : []),
+        "dispatchWorkgroups",
+      ];
     });
     expect(names).toEqual(["beginComputePass", ...bound, "end", "copyBufferToBuffer", "finish"]);
     await session.dispose();

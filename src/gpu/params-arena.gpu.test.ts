@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { requestTestDevice } from "../../tests/support/gpu.ts";
 import type { GpuDevice } from "./device.ts";
 import { defineKernel } from "./kernel.ts";
+import type { CompiledKernel } from "./pipeline-cache.ts";
 import { ParamsArena } from "./params-arena.ts";
 
 const kernel = defineKernel({
@@ -29,17 +30,21 @@ describe("ParamsArena", () => {
   });
 
   async function run(maxImmediateSize: number): Promise<number[]> {
-    const compiled = await gpu.pipelines.get(kernel, maxImmediateSize);
+    const compiled = await gpu.pipelines.get(kernel, { maxImmediateSize });
     expect(compiled.immediates).toBe(maxImmediateSize > 0);
-    const params = new ParamsArena(gpu, "test.params", [compiled, compiled]);
+    return dispatch([compiled, compiled]);
+  }
+
+  async function dispatch(compiled: readonly CompiledKernel[]): Promise<number[]> {
+    const params = new ParamsArena(gpu, "test.params", compiled);
     const out = gpu.createStorageBuffer("out", 24);
     const read = gpu.createBuffer("read", 24, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    pass.setPipeline(compiled.pipeline);
-    VALUES.forEach((values, slot) => params.update(slot, values));
+    for (const slot of compiled.keys()) params.update(slot, VALUES[slot]!);
     params.flush();
-    for (const slot of VALUES.keys()) {
+    for (const [slot, { pipeline }] of compiled.entries()) {
+      pass.setPipeline(pipeline);
       const group = params.createBindGroup(slot, "test", () => ({ buffer: out }));
       pass.setBindGroup(0, group);
       params.encode(pass, slot);
@@ -58,6 +63,14 @@ describe("ParamsArena", () => {
 
   test("each dispatch has its own, in a uniform", async () => {
     expect(await run(0)).toEqual([-3, 0.5, 0, 0, 7, -1.25]);
+  });
+
+  test("a kernel compiled with constants needs none", async () => {
+    const [constants] = VALUES;
+    const compiled = await gpu.pipelines.get(kernel, { constants });
+    expect(compiled.immediates).toBe(false);
+    expect(compiled.bindings.map(({ name }) => name)).toEqual(["out"]);
+    expect(await dispatch([compiled])).toEqual([-3, 0.5, 0, 0, 0, 0]);
   });
 
   test("each dispatch has its own, as immediates", async () => {

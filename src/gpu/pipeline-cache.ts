@@ -1,6 +1,6 @@
 import { DeviceError } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
-import { takeImmediates } from "./wgsl.ts";
+import { fixParams, takeImmediates } from "./wgsl.ts";
 import type { BindingDeclaration } from "./wgsl.ts";
 
 /** A compiled kernel. */
@@ -10,7 +10,7 @@ export interface CompiledKernel {
   readonly layout: GPUBindGroupLayout;
   /** What `layout` binds. */
   readonly bindings: readonly BindingDeclaration[];
-  /** Whether Params come as immediates and not in a uniform. */
+  /** Whether Params come as immediates, neither in a uniform nor as constants. */
   readonly immediates: boolean;
 }
 
@@ -35,16 +35,17 @@ export class PipelineCache {
     return this.#compiled.size;
   }
 
-  /**
-   * Compiles `kernel`, or returns what an equal kernel compiled to. `maxImmediateSize` may be less than
-   * the device allows.
-   */
-  get(kernel: Kernel, maxImmediateSize = this.#maxImmediateSize): Promise<CompiledKernel> {
+  /** Compiles `kernel`, or returns what an equal kernel compiled to. */
+  get(kernel: Kernel, options: CompileOptions = {}): Promise<CompiledKernel> {
+    const { maxImmediateSize = this.#maxImmediateSize, constants } = options;
     const immediates = 4 * kernel.params.length <= maxImmediateSize;
-    const key = JSON.stringify([kernel.source, kernel.overrides, immediates]);
+    const key = JSON.stringify([kernel.source, kernel.overrides, constants ?? immediates]);
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {
-      compiled = this.#compile(immediates ? withImmediates(kernel) : withUniform(kernel));
+      const otherwise = immediates ? withImmediates : withUniform;
+      compiled = this.#compile(
+        constants === undefined ? otherwise(kernel) : withConstants(kernel, constants),
+      );
       this.#compiled.set(key, compiled);
       // A failure is reported to whoever awaits it; the next attempt starts afresh.
       compiled.catch(() => this.#compiled.delete(key));
@@ -86,7 +87,15 @@ export class PipelineCache {
   }
 }
 
-/** A kernel with its Params in one place or the other. */
+/** Where a kernel's Params come from. */
+export interface CompileOptions {
+  /** Bytes of immediates to use at the most: not more than the device allows. */
+  readonly maxImmediateSize?: number;
+  /** Params that never change: part of the code. Those of a dispatch are not looked at then. */
+  readonly constants?: Readonly<Record<string, number>> | undefined;
+}
+
+/** A kernel with its Params in one of these places. */
 interface Program {
   readonly kernel: Kernel;
   readonly source: string;
@@ -96,6 +105,15 @@ interface Program {
 
 function withUniform(kernel: Kernel): Program {
   return { kernel, source: kernel.source, bindings: kernel.bindings, immediateSize: 0 };
+}
+
+function withConstants(kernel: Kernel, values: Readonly<Record<string, number>>): Program {
+  return {
+    kernel,
+    source: fixParams(kernel.source, kernel.params, values),
+    bindings: kernel.bindings.filter(({ type }) => type !== "uniform"),
+    immediateSize: 0,
+  };
 }
 
 function withImmediates(kernel: Kernel): Program {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { assemble, encodeParams, parseBindings, parseParams, specialize } from "./wgsl.ts";
+import {
+  assemble,
+  encodeParams,
+  fixParams,
+  parseBindings,
+  parseParams,
+  specialize,
+  takeImmediates,
+} from "./wgsl.ts";
 
 describe("specialize", () => {
   const source = [
@@ -59,6 +67,23 @@ describe("declarations", () => {
     expect([view.getUint32(0, true), view.getInt32(4, true), view.getFloat32(8, true)]).toEqual([
       4_000_000_000, -2, 0.5,
     ]);
+  });
+
+  test("params become constants or immediates", () => {
+    const values = { rows: 4_000_000_000, offset: -2, epsilon: 1e-5 };
+    const declared = /@binding\(2\)[^;]*;/;
+    const fixed = fixParams(source, parseParams(source), values);
+    expect(fixed).toBe(
+      source
+        .replace(declared, "const params = Params(u32(4000000000), i32(-2), f32(0.00001));")
+        .replace("@group(0) const", "const"),
+    );
+    expect(() => fixParams(source, parseParams(source), { rows: 1, offset: 0 })).toThrow(/epsilon/);
+    const immediate = takeImmediates(source);
+    expect(immediate).toMatch(/^requires immediate_address_space;/);
+    expect(immediate).toContain("var<immediate> params: Params;");
+    expect(parseBindings(immediate).map(({ name }) => name)).toEqual(["out", "x"]);
+    expect(takeImmediates("no params")).toBe("no params");
   });
 
   test("a missing value and a vector member are refused", () => {

@@ -111,12 +111,26 @@ export function parseParams(source: string): ParamDeclaration[] {
     });
 }
 
-const PARAMS_UNIFORM = /@group\(0\)\s*@binding\(\d+\)\s*var<uniform>(\s*params\s*:)/;
+const PARAMS_UNIFORM = /@group\(0\)\s*@binding\(\d+\)\s*var<uniform>(\s*params\s*:\s*Params\s*);/;
+
+/** `source` with its `Params` as constants, which compilers compute with. */
+export function fixParams(
+  source: string,
+  declarations: readonly ParamDeclaration[],
+  values: Readonly<Record<string, number>>,
+): string {
+  const members = declarations.map(({ name, type }) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`wgsl: no value for Params.${name}`);
+    return `${type}(${value})`;
+  });
+  return source.replace(PARAMS_UNIFORM, `const params = Params(${members.join(", ")});`);
+}
 
 /** `source` with its `Params` uniform, if any, as immediates: no memory to read them from. */
 export function takeImmediates(source: string): string {
   if (!PARAMS_UNIFORM.test(source)) return source;
-  return `requires immediate_address_space;\n${source.replace(PARAMS_UNIFORM, "var<immediate>$1")}`;
+  return `requires immediate_address_space;\n${source.replace(PARAMS_UNIFORM, "var<immediate>$1;")}`;
 }
 
 /** Encodes `values` as the bytes of a `Params` struct. Every member must be given. */

@@ -52,9 +52,7 @@ export class Executor {
 
   /** Compiles every kernel of the plan, in parallel, and makes its bind groups. */
   static async prepare(gpu: GpuDevice, plan: Plan, buffers: BufferSet): Promise<Executor> {
-    const compiled = await Promise.all(
-      plan.dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)),
-    );
+    const compiled = await Promise.all(plan.dispatches.map((dispatch) => compile(gpu, dispatch)));
     gpu.assertUsable();
     const params = new ParamsArena(gpu, `${plan.name}.params`, compiled);
     const ints: IntBuffer[] = [];
@@ -120,7 +118,8 @@ export class Executor {
     dispatch.reads = reads;
     for (const root of reads) this.#seen.set(root, values.get(root));
     dispatch.grid = planned.grid(live);
-    if (planned.kernel.params.length > 0) this.#params.update(slot, planned.params(live));
+    const isConstant = planned.constantParams !== undefined || planned.kernel.params.length === 0;
+    if (!isConstant) this.#params.update(slot, planned.params(live));
   }
 
   /** Encodes the plan's dispatches into a compute pass. Call {@link update} first. */
@@ -163,6 +162,15 @@ export class Executor {
     this.#params.dispose();
     for (const { buffer } of this.#ints) this.#gpu.destroyBuffer(buffer);
   }
+}
+
+/** Values may make no constant expression: a division by a zero that is never reached. */
+function compile(
+  gpu: GpuDevice,
+  { kernel, constantParams: constants }: PlannedDispatch,
+): Promise<CompiledKernel> {
+  if (constants === undefined) return gpu.pipelines.get(kernel);
+  return gpu.pipelines.get(kernel, { constants }).catch(() => gpu.pipelines.get(kernel));
 }
 
 /** An integer the CPU writes for kernels that read it live. */

@@ -13,6 +13,8 @@ import { shardRows } from "./sharding.ts";
 import type { IntLike, SymIntValues } from "./symint.ts";
 import { tunableCalls } from "./tunable-calls.ts";
 import type { TunableCall, Tuning } from "./tuning.ts";
+import { constantParams } from "./constant-params.ts";
+import type { ParamValues } from "./constant-params.ts";
 import { workOf } from "./work.ts";
 
 /** What a binding refers to. The executor turns these into GPU buffers. */
@@ -38,7 +40,9 @@ export interface PlannedDispatch {
   /** By WGSL name, uniforms apart. */
   readonly bindings: Readonly<Record<string, BufferReference>>;
   readonly live: (values: SymIntValues) => unknown;
-  readonly params: (live: unknown) => Readonly<Record<string, number>>;
+  readonly params: (live: unknown) => ParamValues;
+  /** What `params` are in every run: the kernel may be compiled with them. */
+  readonly constantParams?: ParamValues | undefined;
   readonly grid: (live: unknown) => Grid;
   /** What there is to do at the least, at the live sizes. */
   readonly work: (values: SymIntValues) => Work;
@@ -162,7 +166,7 @@ export function planGraph(
       : { kind: "slot", slot: memory.slotOf[index]! };
   };
 
-  const dispatches = calls.flatMap((call, index) => {
+  const planned = calls.flatMap((call, index) => {
     const named = new Map<string, BufferReference>();
     for (const [name, operand] of Object.entries(call.operands))
       named.set(name, reference(operand));
@@ -187,6 +191,8 @@ export function planGraph(
       work: (values) => workOf(template, call, values, capabilities),
     }));
   });
+  const fixed = constantParams(planned);
+  const dispatches = planned.map((dispatch, i) => ({ ...dispatch, constantParams: fixed[i] }));
   checkSizes(own, memory.slotBytes, capabilities);
   return {
     name: graph.name,

@@ -78,7 +78,7 @@ async function execute<Live>(
       const grid = template.grid(live);
       // A route may hold several dispatches for different sizes.
       if (grid.includes(0)) continue;
-      const compiled = await gpu.pipelines.get(kernel, limits.maxImmediateSize);
+      const compiled = await gpu.pipelines.get(kernel, limits);
       const params = new ParamsArena(gpu, "test.params", [compiled]);
       arenas.push(params);
       params.update(0, template.params(live));
