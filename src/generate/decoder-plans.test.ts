@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest";
 import { GPU } from "../../tests/support/gpu-record.ts";
 import { randomCheckpoint } from "../bench/random-checkpoint.ts";
 import { modelShape } from "../bench/shapes.ts";
+import { restrictCapabilities } from "../gpu/capabilities.ts";
 import { maxByteLength, specializeGraph } from "../graph/ir.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { buildModel } from "../models/index.ts";
-import { planDecoder } from "./decoder-plans.ts";
+import { allPlans, planDecoder } from "./decoder-plans.ts";
 
 const bytesOfConstants = ({ constants }: Plan): number =>
   constants.reduce((sum, tensor) => sum + maxByteLength(tensor), 0);
@@ -76,5 +77,26 @@ describe("a decoded token", () => {
     // Chunks before a prompt's last one never reach the output projection.
     expect(fill.dispatches.length).toBeLessThan(prompt.greedy.dispatches.length);
     expect(bytesOfConstants(fill)).toBeLessThanOrEqual(bytesOfConstants(prompt.greedy));
+  });
+});
+
+describe("on a device that binds no more storage buffers than WebGPU guarantees", () => {
+  const guaranteed = 8;
+  const limits = { maxStorageBuffersPerShaderStage: guaranteed };
+
+  test.each(["stories-14m", "qwen3-0.6b"])("no kernel of %s needs more", async (shape) => {
+    const decoder = await buildModel(randomCheckpoint(modelShape(shape)), {
+      contextLength: 512,
+      maxSequenceLength: 512,
+      cacheType: "f16",
+    });
+    const bound = allPlans(planDecoder(decoder, restrictCapabilities(GPU, { limits }))).flatMap(
+      ({ dispatches }) =>
+        dispatches.map(({ kernel }) => ({
+          kernel: kernel.label,
+          bindings: kernel.bindings.filter(({ type }) => type !== "uniform").length,
+        })),
+    );
+    expect(bound.filter(({ bindings }) => bindings > guaranteed)).toEqual([]);
   });
 });

@@ -221,6 +221,9 @@ export interface QkvRotaryShape extends RowProjectionShape {
   readonly cacheType: "f16" | "f32";
 }
 
+/** One more than every device has. */
+const ROTARY_BINDINGS = 9;
+
 /** Whether {@link qkvRotaryTunable} serves the shape on this device. */
 export function fusesQkvRotary(
   shape: Pick<QkvRotaryShape, "K" | "groupSize" | "headSize" | "rotarySize" | "layout">,
@@ -228,7 +231,8 @@ export function fusesQkvRotary(
 ): boolean {
   const { headSize, rotarySize, layout } = shape;
   const turns = layout === "interleaved" || rotarySize === headSize;
-  return turns && headSize % 4 === 0 && isFused(shape, capabilities);
+  const binds = capabilities.limits.maxStorageBuffersPerShaderStage >= ROTARY_BINDINGS;
+  return turns && binds && headSize % 4 === 0 && isFused(shape, capabilities);
 }
 
 /**
