@@ -5,18 +5,18 @@ import { DeviceError, RequestError } from "../errors.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { buildModel } from "../models/index.ts";
 import { DecoderSession } from "./decoder-session.ts";
-import type { DecodeRequest } from "./decoder-session.ts";
+import type { DecodeRequest, SessionOptions } from "./decoder-session.ts";
 
 const CONTEXT = 32;
 const PROMPT = [3, 17, 5, 99, 42, 7, 128, 0, 64];
 
-async function open(gpu: GpuDevice): Promise<DecoderSession> {
+async function open(gpu: GpuDevice, options?: SessionOptions): Promise<DecoderSession> {
   const decoder = await buildModel(tinyCheckpoint({ architecture: "llama" }), {
     contextLength: CONTEXT,
     maxSequenceLength: 4,
     cacheType: "f16",
   });
-  return DecoderSession.load(gpu, decoder);
+  return DecoderSession.load(gpu, decoder, options);
 }
 
 async function collect(session: DecoderSession, request: Partial<DecodeRequest> = {}) {
@@ -139,6 +139,38 @@ describe("DecoderSession", () => {
   test("a repetition penalty keeps tokens from coming back", async () => {
     const tokens = await collect(session, { sampling: { repetitionPenalty: 100 }, maxTokens: 15 });
     expect(new Set([...PROMPT, ...tokens]).size).toBe(PROMPT.length + tokens.length);
+  });
+});
+
+/** Three steps a submit, six queued, where a submit can have several. */
+const threeAtATime = {
+  begin: () => {},
+  arrived: () => {},
+  ahead: (single: boolean) => ({ steps: single ? 1 : 3, inFlight: 6 }),
+};
+
+describe.each([true, false])("several steps a submit, immediates: %s", (immediates) => {
+  test("give the same tokens, and as many as were asked for", async () => {
+    const gpu = await requestTestDevice({
+      restrict: { software: false, limits: immediates ? {} : { maxImmediateSize: 0 } },
+    });
+    const session = await open(gpu);
+    const expected = await collect(session, { maxTokens: 12 });
+    await session.dispose();
+    const batched = await open(gpu, { pace: threeAtATime });
+    const submits: number[] = [];
+    const tokens = await collect(batched, {
+      maxTokens: 12,
+      onSubmit: ({ phase, tokens: count }) => phase === "decode" && submits.push(count),
+    });
+    expect(tokens).toEqual(expected);
+    const several = immediates && gpu.capabilities.limits.maxImmediateSize > 0;
+    expect(submits).toEqual(several ? [3, 3, 3, 2] : Array.from({ length: 11 }, () => 1));
+    // What was computed beyond the last token that was wanted is no part of the cache.
+    expect((await collect(batched, { maxTokens: 5 })).join()).toBe(expected.slice(0, 5).join());
+    const longer = [...PROMPT, ...expected.slice(0, 5)];
+    expect(await collect(batched, { prompt: longer, maxTokens: 7 })).toEqual(expected.slice(5));
+    await batched.dispose();
   });
 });
 

@@ -1,6 +1,7 @@
 import type { SamplingOptions } from "../api.ts";
 import { DeviceError, RequestError } from "../errors.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import type { TimestampReadback } from "../gpu/query-pool.ts";
 import { ReadbackRing } from "../gpu/readback-ring.ts";
 import type { Readback } from "../gpu/readback-ring.ts";
 import { BufferSet } from "../graph/buffer-set.ts";
@@ -15,13 +16,8 @@ import { allPlans, planDecoder } from "./decoder-plans.ts";
 import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
 import { Profiler } from "./profiler.ts";
 import type { ProfiledWork, ProfilerGranularity } from "./profiler.ts";
-
-/**
- * Steps queued before the first readback. Enough to hide the way to the CPU and back; on a software
- * adapter, where a step costs what it computes, fewer are wasted when a text ends.
- */
-const STEPS_IN_FLIGHT = 4;
-const STEPS_IN_FLIGHT_SOFTWARE = 2;
+import { ArrivalPace } from "./step-pace.ts";
+import type { StepPace } from "./step-pace.ts";
 
 /** What a run of tokens should do. */
 export interface DecodeRequest {
@@ -51,6 +47,8 @@ export interface SessionOptions {
   readonly onWeights?: StoreProgress;
   /** Called when the weights are there and kernels are compiled. */
   readonly onCompile?: () => void;
+  /** How steps are queued; found from when tokens arrive if absent. */
+  readonly pace?: StepPace;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,6 +65,7 @@ export class DecoderSession {
   readonly #executors = new Map<Plan, Promise<Executor>>();
   readonly #values = new SymIntValues();
   readonly #tokens: ReadbackRing;
+  readonly #pace: StepPace;
   /** Tokens whose keys and values the caches hold, from position 0. */
   #cached: number[] = [];
   #busy = false;
@@ -75,13 +74,19 @@ export class DecoderSession {
   #onSubmit: DecodeRequest["onSubmit"];
   #disposed = false;
 
-  private constructor(gpu: GpuDevice, decoder: DecoderGraph, plans: DecoderPlans) {
+  private constructor(
+    gpu: GpuDevice,
+    decoder: DecoderGraph,
+    plans: DecoderPlans,
+    pace: StepPace = new ArrivalPace(gpu.capabilities),
+  ) {
     this.#gpu = gpu;
     this.decoder = decoder;
     this.plans = plans;
     this.#constants = new ConstantStore(gpu);
     this.#buffers = new BufferSet(gpu, decoder.graph.name, this.#constants);
     this.#tokens = new ReadbackRing(gpu, `${decoder.graph.name}.tokens`, 4);
+    this.#pace = pace;
   }
 
   /**
@@ -93,8 +98,8 @@ export class DecoderSession {
     decoder: DecoderGraph,
     { plans = planDecoder(decoder, gpu.capabilities), ...options }: SessionOptions = {},
   ): Promise<DecoderSession> {
-    const { onWeights, onCompile, signal } = options;
-    const session = new DecoderSession(gpu, decoder, plans);
+    const { onWeights, onCompile, pace, signal } = options;
+    const session = new DecoderSession(gpu, decoder, plans, pace);
     try {
       const all = allPlans(plans);
       await gpu.catchOutOfMemory("allocating the cache and intermediate results", () =>
@@ -225,17 +230,22 @@ export class DecoderSession {
     pending.push(first);
 
     const limit = Math.min(maxTokens, this.decoder.contextLength - prompt.length + 1);
-    const depth = this.#gpu.capabilities.software ? STEPS_IN_FLIGHT_SOFTWARE : STEPS_IN_FLIGHT;
+    // Timestamps are of one run.
+    const single = !step.uploadsNothing || request.profiler !== undefined;
+    this.#pace.begin();
     let queued = 1;
     for (let produced = 0; produced < limit; produced++) {
-      while (queued < limit && pending.length < depth) {
-        pending.push(this.#submitStep(step, prompt.length + queued - 1));
-        queued += 1;
+      const { steps, inFlight } = this.#pace.ahead(single);
+      while (queued < limit && pending.length <= inFlight - steps) {
+        const count = Math.min(steps, limit - queued);
+        pending.push(...this.#submitSteps(step, prompt.length + queued - 1, count));
+        queued += count;
       }
       const next = pending[0];
       if (next === undefined) throw new Error("decoder: nothing is queued");
       const token = await next;
       void pending.shift();
+      this.#pace.arrived(performance.now());
       yield token;
       // Its keys and values are computed by the step that follows it.
       if (produced + 1 < queued) this.#cached.push(token);
@@ -268,53 +278,68 @@ export class DecoderSession {
     this.#values.set(this.decoder.sequenceLength, tokens.length);
     const buffer = this.#buffers.tensor(this.decoder.tokens);
     this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array(tokens));
-    return this.#submit(executor, sample, "prefill", tokens.length);
+    return this.#submit(executor, "prefill", tokens.length, sample)[0];
   }
 
   #submitFirstStep(executor: Executor, token: number): Promise<number> | undefined {
     this.#writePosition(this.#cached.length);
     const buffer = this.#buffers.tensor(this.plans.state.token);
     this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array([token]));
-    return this.#submit(executor, true, "prefill");
+    return this.#submit(executor, "prefill")[0];
   }
 
-  /** Runs one step; the GPU has advanced the position itself, `position` says where it is. */
-  #submitStep(executor: Executor, position: number): Promise<number> {
+  /** Runs steps; the GPU advances the position itself, `position` says where it is before them. */
+  #submitSteps(executor: Executor, position: number, steps: number): Promise<number>[] {
     this.#values.set(this.decoder.position, position);
-    const token = this.#submit(executor, true, "decode");
-    if (token === undefined) throw new Error("decoder: no token to read");
-    return token;
+    return this.#submit(executor, "decode", 1, true, steps);
   }
 
+  /**
+   * Submits `runs` runs of a plan over `tokens` tokens each; with `sample`, the token that each ends in
+   * is read back.
+   */
   #submit(
     executor: Executor,
-    sample: boolean,
     phase: ProfiledWork["phase"],
     tokens = 1,
-  ): Promise<number> | undefined {
+    sample = true,
+    runs = 1,
+  ): Promise<number>[] {
     this.#gpu.assertUsable();
     const began = this.#onSubmit === undefined ? 0 : performance.now();
-    executor.update(this.#values);
+    const position = this.#values.get(this.decoder.position);
     const encoder = this.#gpu.device.createCommandEncoder({ label: executor.plan.name });
-    const times = this.#profiler?.encode(encoder, executor, this.#values);
-    if (times === undefined) {
-      const pass = encoder.beginComputePass({ label: executor.plan.name });
-      executor.encode(pass);
-      pass.end();
-    }
-    let readback: Readback | undefined;
-    if (sample) {
+    const readbacks: Readback[] = [];
+    let times: TimestampReadback | undefined;
+    for (let run = 0; run < runs; run++) {
+      this.#values.set(this.decoder.position, position + run * tokens);
+      times = this.#encode(encoder, executor);
+      if (!sample) continue;
       const token = this.#buffers.tensor(this.plans.state.token);
-      readback = this.#tokens.copy(encoder, token, 0, 4);
+      readbacks.push(this.#tokens.copy(encoder, token, 0, 4));
     }
     this.#gpu.queue.submit([encoder.finish()]);
-    const position = this.#values.get(this.decoder.position);
-    this.#onSubmit?.({ phase, position, tokens, cpuMs: performance.now() - began });
-    if (times !== undefined) this.#profiler?.submitted({ phase, position, tokens }, times);
-    const token = readback?.read().then((bytes) => new Int32Array(bytes)[0]!);
-    // Awaited in order; a failure meanwhile must not count as unhandled.
-    token?.catch(() => {});
-    return token;
+    const work = { phase, position, tokens: runs * tokens };
+    this.#onSubmit?.({ ...work, cpuMs: performance.now() - began });
+    if (times !== undefined) this.#profiler?.submitted(work, times);
+    return readbacks.map((readback) => {
+      const token = readback.read().then((bytes) => new Int32Array(bytes)[0]!);
+      // Awaited in order; a failure meanwhile must not count as unhandled.
+      token.catch(() => {});
+      return token;
+    });
+  }
+
+  /** Encodes a run for the values as they are, with timestamps if somebody takes them. */
+  #encode(encoder: GPUCommandEncoder, executor: Executor): TimestampReadback | undefined {
+    executor.update(this.#values);
+    if (this.#profiler !== undefined) {
+      return this.#profiler.encode(encoder, executor, this.#values);
+    }
+    const pass = encoder.beginComputePass({ label: executor.plan.name });
+    executor.encode(pass);
+    pass.end();
+    return undefined;
   }
 
   /** The logits of the last run, f32 [V]: for tests and evaluation. */

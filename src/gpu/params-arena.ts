@@ -42,6 +42,11 @@ export class ParamsArena {
     }
   }
 
+  /** Whether all Params go with their dispatches: nothing is uploaded, and the GPU may lag behind. */
+  get areEncoded(): boolean {
+    return this.#uniforms === undefined;
+  }
+
   /** A slot's bind group: its uniforms, and for every other binding what `resource` says. */
   createBindGroup(
     slot: number,

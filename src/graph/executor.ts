@@ -85,9 +85,15 @@ export class Executor {
     return new Executor(gpu, plan, dispatches, params, ints);
   }
 
+  /** Whether a run uploads nothing: then several may be updated and encoded for one submit. */
+  get uploadsNothing(): boolean {
+    return this.#params.areEncoded && this.#ints.length === 0;
+  }
+
   /**
    * Brings grids and params up to date with `values`. Only dispatches that depend on a value that
-   * changed are computed anew. Must be followed by a submit before the next call.
+   * changed are computed anew. Must be followed by a submit before the next call, unless the plan
+   * {@link uploadsNothing}.
    */
   update(values: SymIntValues): void {
     const changed = new Set<SymIntRoot>();
