@@ -1,106 +1,110 @@
 /**
- * Activations as two int8 limbs, what the integer GEMV reads. Every 32 values become 16-bit fixed
- * point with their own scale, x ≈ scale · (256 · h + l), h and l signed bytes.
+ * Activations as two int8 limbs, what the integer GEMV reads. Every 16 values, a group, become 16-bit
+ * fixed point with their own scale, x ≈ scale · (256 · h + l), h and l signed bytes. Two groups are a
+ * block, because weights are read in blocks of 32; whoever computes 16 outputs can write a group alone.
  *
- * Five planes, each 16 bytes a group, so that lanes that read neighbouring groups read neighbouring
- * bytes: h of the even elements, h of the odd ones, l even, l odd, and last the scale (f32), 8 · Σ
- * (256 · h + l) (i32), the sum of the values' squares before a norm's weights (f32) and 4 bytes of
- * padding. Even and odd are apart because a weight word masked to its low or high nibbles holds just
- * those. The sum cancels the weights' offset of 8.
+ * Five planes, each 16 bytes a block, so that lanes that read neighbouring blocks read neighbouring
+ * bytes: h of the even elements, h of the odd ones, l even, l odd, and last, of one group and then the
+ * other, a sixteenth of the scale (f32) and the sum of the values' squares before a norm's weights
+ * (f32). Even and odd are apart because a weight word masked to its low or high nibbles holds just those.
+ * A sixteenth, because a nibble is a signed byte in the upper half of that byte: 16 times the weight.
  */
 import { RequestError } from "../errors.ts";
 
-export const LIMB_GROUP_SIZE = 32;
-export const LIMB_GROUP_BYTES = 80;
+/** Values that share a scale. */
+export const LIMB_GROUP_SIZE = 16;
+/** Values that lie together in each plane, and their bytes in all planes. */
+export const LIMB_BLOCK_SIZE = 32;
+export const LIMB_BLOCK_BYTES = 80;
 
 /** 127 · 256: the largest integer whose limbs are signed bytes on both sides of zero. */
 export const LIMB_LIMIT = 32512;
 
-/** Bytes of a group in each plane. */
-const PLANE_GROUP_BYTES = 16;
 /** Planes: high limbs of even and odd elements, low ones, then what a group has once. */
 const HIGH = 0;
 const LOW = 2;
 const REST = 4;
+/** Bytes of what a group has once, and where they lie. */
+const REST_BYTES = 8;
 const SCALE = 0;
-const SUM = 4;
-const SQUARES = 8;
+const SQUARES = 4;
+/** The part of the scale that is stored. */
+const SCALE_PART = 1 / 16;
 
-/** Packed groups, by group and element. */
-class PackedGroups {
-  readonly groups: number;
+/** Packed blocks, by value and group. */
+class PackedLimbs {
+  readonly values: number;
+  readonly #planeBytes: number;
   readonly #view: DataView;
 
   constructor(bytes: Uint8Array) {
-    this.groups = bytes.length / LIMB_GROUP_BYTES;
-    if (!Number.isInteger(this.groups)) {
-      throw new RequestError(`limbs: ${bytes.length} bytes are not a number of 80-byte groups`);
+    const blocks = bytes.length / LIMB_BLOCK_BYTES;
+    if (!Number.isInteger(blocks)) {
+      throw new RequestError(`limbs: ${bytes.length} bytes are not a number of 80-byte blocks`);
     }
+    this.values = blocks * LIMB_BLOCK_SIZE;
+    this.#planeBytes = this.values / 2;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  #at(plane: number, group: number): number {
-    return (plane * this.groups + group) * PLANE_GROUP_BYTES;
+  #limb(plane: number, k: number): number {
+    return (plane + (k & 1)) * this.#planeBytes + (k >> 1);
   }
 
-  #limb(plane: number, group: number, element: number): number {
-    return this.#at(plane + (element & 1), group) + (element >> 1);
+  #rest(group: number): number {
+    return REST * this.#planeBytes + group * REST_BYTES;
   }
 
-  integer(group: number, element: number): number {
-    const high = this.#view.getInt8(this.#limb(HIGH, group, element));
-    return 256 * high + this.#view.getInt8(this.#limb(LOW, group, element));
+  integer(k: number): number {
+    return 256 * this.#view.getInt8(this.#limb(HIGH, k)) + this.#view.getInt8(this.#limb(LOW, k));
   }
 
-  setInteger(group: number, element: number, integer: number): void {
+  setInteger(k: number, integer: number): void {
     const low = ((integer + 128) & 255) - 128;
-    this.#view.setInt8(this.#limb(HIGH, group, element), (integer - low) / 256);
-    this.#view.setInt8(this.#limb(LOW, group, element), low);
+    this.#view.setInt8(this.#limb(HIGH, k), (integer - low) / 256);
+    this.#view.setInt8(this.#limb(LOW, k), low);
   }
 
   scale(group: number): number {
-    return this.#view.getFloat32(this.#at(REST, group) + SCALE, true);
-  }
-
-  sum(group: number): number {
-    return this.#view.getInt32(this.#at(REST, group) + SUM, true);
+    return this.#view.getFloat32(this.#rest(group) + SCALE, true) / SCALE_PART;
   }
 
   squares(group: number): number {
-    return this.#view.getFloat32(this.#at(REST, group) + SQUARES, true);
+    return this.#view.getFloat32(this.#rest(group) + SQUARES, true);
   }
 
-  setRest(group: number, scale: number, sum: number, squares: number): void {
-    const at = this.#at(REST, group);
-    this.#view.setFloat32(at + SCALE, scale, true);
-    this.#view.setInt32(at + SUM, sum, true);
-    this.#view.setFloat32(at + SQUARES, squares, true);
+  setRest(group: number, scale: number, squares: number): void {
+    this.#view.setFloat32(this.#rest(group) + SCALE, scale * SCALE_PART, true);
+    this.#view.setFloat32(this.#rest(group) + SQUARES, squares, true);
   }
 }
 
 /** Packs a vector; its length must be a multiple of 32. The squares are of `unweighted`, if given. */
 export function packLimbs(values: Float32Array, unweighted = values): Uint8Array {
-  if (values.length % LIMB_GROUP_SIZE !== 0) {
+  if (values.length % LIMB_BLOCK_SIZE !== 0) {
     throw new RequestError(`limbs: ${values.length} values are not a multiple of 32`);
   }
-  const groups = values.length / LIMB_GROUP_SIZE;
-  const bytes = new Uint8Array(groups * LIMB_GROUP_BYTES);
-  const packed = new PackedGroups(bytes);
-  for (let group = 0; group < groups; group++) {
-    const ends = [group * LIMB_GROUP_SIZE, (group + 1) * LIMB_GROUP_SIZE] as const;
+  const bytes = new Uint8Array((values.length / LIMB_BLOCK_SIZE) * LIMB_BLOCK_BYTES);
+  const packed = new PackedLimbs(bytes);
+  for (let start = 0; start < values.length; start += LIMB_GROUP_SIZE) {
+    const ends = [start, start + LIMB_GROUP_SIZE] as const;
     const x = values.subarray(...ends);
-    const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const scale = Math.fround(largest / LIMB_LIMIT);
-    let sum = 0;
-    x.forEach((value, element) => {
-      const integer = toInteger(value, scale);
-      packed.setInteger(group, element, integer);
-      sum += integer;
-    });
+    const scale = scaleFor(x.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+    x.forEach((value, i) => packed.setInteger(start + i, toInteger(value, scale)));
     const squares = unweighted.subarray(...ends).reduce((all, value) => all + value ** 2, 0);
-    packed.setRest(group, scale, 8 * sum, squares);
+    packed.setRest(start / LIMB_GROUP_SIZE, scale, squares);
   }
   return bytes;
+}
+
+/** 2⁻¹⁴⁹. */
+const SMALLEST_F32 = 2 ** -149;
+
+/** A scale whose stored part is an f32. */
+function scaleFor(largest: number): number {
+  if (largest === 0) return 0;
+  // The addend is lost in rounding but where f32 is subnormal: a scale cut by much would cut the values.
+  return Math.fround((largest / LIMB_LIMIT) * SCALE_PART + SMALLEST_F32) / SCALE_PART;
 }
 
 function toInteger(value: number, scale: number): number {
@@ -109,36 +113,27 @@ function toInteger(value: number, scale: number): number {
   return Math.max(-LIMB_LIMIT, Math.min(LIMB_LIMIT, Math.round(value / scale)));
 }
 
-/** The vector that packed groups stand for, in float64. */
+/** The vector that packed blocks stand for, in float64. */
 export function unpackLimbs(limbs: Uint8Array): Float64Array {
-  const packed = new PackedGroups(limbs);
-  return Float64Array.from({ length: packed.groups * LIMB_GROUP_SIZE }, (_, k) => {
-    const group = Math.floor(k / LIMB_GROUP_SIZE);
-    return packed.integer(group, k % LIMB_GROUP_SIZE) * packed.scale(group);
-  });
+  const packed = new PackedLimbs(limbs);
+  return Float64Array.from(
+    { length: packed.values },
+    (_, k) => packed.integer(k) * packed.scale(Math.floor(k / LIMB_GROUP_SIZE)),
+  );
 }
 
 /** What a group has once. */
 export interface LimbGroup {
   readonly scale: number;
-  /** 8 · Σ of the group's integers, as stored. */
-  readonly sum: number;
-  /** The same, of the integers as they are stored. */
-  readonly sumOfIntegers: number;
+  /** Σ of the values' squares before a norm's weights. */
   readonly squares: number;
 }
 
 /** What packed groups have once each: kernels' packing is checked against it. */
 export function limbGroups(limbs: Uint8Array): LimbGroup[] {
-  const packed = new PackedGroups(limbs);
-  return Array.from({ length: packed.groups }, (_, group) => {
-    let sum = 0;
-    for (let i = 0; i < LIMB_GROUP_SIZE; i++) sum += packed.integer(group, i);
-    return {
-      scale: packed.scale(group),
-      sum: packed.sum(group),
-      sumOfIntegers: 8 * sum,
-      squares: packed.squares(group),
-    };
-  });
+  const packed = new PackedLimbs(limbs);
+  return Array.from({ length: packed.values / LIMB_GROUP_SIZE }, (_, group) => ({
+    scale: packed.scale(group),
+    squares: packed.squares(group),
+  }));
 }

@@ -8,7 +8,7 @@ import type { Candidate, Tunable } from "../kernels/shared/tunable.ts";
 import { normLinearGreedyTunable } from "../kernels/row_projection_q4gsw/linear-greedy.ts";
 import { normLinearTunable } from "../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { updateCache } from "../kernels/update_cache/update-cache.ts";
-import { LIMB_GROUP_BYTES } from "../quant/int8-limbs.ts";
+import { LIMB_BLOCK_BYTES } from "../quant/int8-limbs.ts";
 import { altered } from "./altered.test-support.ts";
 import { Deadline } from "./deadline.ts";
 import { tuneCall } from "./tune-call.ts";
@@ -86,7 +86,7 @@ test("encoded operands are made and compared as the numbers they stand for", asy
       candidates: [
         right,
         altered(right, "twice as large", (wgsl) =>
-          wgsl.replace("bitcast<u32>(words.scale)", "bitcast<u32>(2.0 * words.scale)"),
+          wgsl.replace("select(stored_scale,", "select(2.0 * stored_scale,"),
         ),
         same(right),
       ],
@@ -96,7 +96,7 @@ test("encoded operands are made and compared as the numbers they stand for", asy
     },
     operands: {
       x: { kind: "activation", dtype: "f32", bytes: 4 * K },
-      limbs: { kind: "activation", dtype: "u8", bytes: (K / 32) * LIMB_GROUP_BYTES },
+      limbs: { kind: "activation", dtype: "u8", bytes: (K / 32) * LIMB_BLOCK_BYTES },
     },
     count: 1,
   };

@@ -1,6 +1,6 @@
 /** What operators on one row of a decoder have in common: how they take the row and matrices. */
 import type { RowProjectionShape } from "../../kernels/row_projection_q4gsw/row-input.ts";
-import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { elementCount } from "../ir.ts";
 import type { Node, Tensor } from "../ir.ts";
 import { fixedDim, readArguments } from "./op.ts";
@@ -17,7 +17,7 @@ export const ROW = { x: 0, limbs: 1, norm: 2, epsilon: 3, group: 4, matrices: 5 
 /** Limbs of a row of K values. */
 export const limbsType = (K: number): ResultType => ({
   dtype: "u8",
-  dims: [K / LIMB_GROUP_SIZE, LIMB_GROUP_BYTES],
+  dims: [K / LIMB_BLOCK_SIZE, LIMB_BLOCK_BYTES],
 });
 
 function rowLength(args: ArgumentReader): number {
@@ -25,8 +25,8 @@ function rowLength(args: ArgumentReader): number {
     args.check(args.isAbsent(ROW.x), () => "a row is given twice");
     args.check(args.isAbsent(ROW.norm), () => "limbs have the norm's weight in them");
     const limbs = args.typed(ROW.limbs, "u8");
-    args.check(fixedDim(limbs, 1) === LIMB_GROUP_BYTES, () => `"${limbs.name}" is no row of limbs`);
-    return fixedDim(limbs, 0) * LIMB_GROUP_SIZE;
+    args.check(fixedDim(limbs, 1) === LIMB_BLOCK_BYTES, () => `"${limbs.name}" is no row of limbs`);
+    return fixedDim(limbs, 0) * LIMB_BLOCK_SIZE;
   }
   const x = args.typed(ROW.x, "f32");
   const K = fixedDim(x, -1);

@@ -2,7 +2,7 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { embedsToLimbs } from "../../kernels/embedding_q4gsw/embedding-limbs.ts";
 import { projectsToLimbs } from "../../kernels/row_projection_q4gsw/row-groups.ts";
 import { isFused } from "../../kernels/row_projection_q4gsw/row-input.ts";
-import { LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import { LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { elementCount, isTensor } from "../ir.ts";
 import type { Argument, Graph, Node, Tensor } from "../ir.ts";
 import { OUTPUT } from "../ops/decode-attention.ts";
@@ -48,7 +48,7 @@ const withArgument = (node: Node, index: number, value: Argument): Node => ({
 function rowLength(args: ArgumentReader): number {
   return args.isAbsent(ROW.limbs)
     ? fixedDim(args.tensor(ROW.x), -1)
-    : fixedDim(args.tensor(ROW.limbs), 0) * LIMB_GROUP_SIZE;
+    : fixedDim(args.tensor(ROW.limbs), 0) * LIMB_BLOCK_SIZE;
 }
 
 /** Whether a node can take its row, now f32, as limbs: run as separate operators it could not. */

@@ -3,7 +3,7 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { clampWorkgroupCount, divideCeil } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { Route } from "../../gpu/kernel.ts";
-import { LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import { LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import limbWords from "../row_projection_q4gsw/limb-words.wgsl";
 import { LIMB_LANES, VALUES_PER_LANE, writesLimbs } from "../row_projection_q4gsw/row-input.ts";
 import type { NothingLive } from "../row_projection_q4gsw/row-input.ts";
@@ -22,14 +22,14 @@ export function embedsToLimbs(
   { embeddingSize, groupSize }: Pick<EmbeddingQ4gswShape, "embeddingSize" | "groupSize">,
   capabilities: Capabilities,
 ): boolean {
-  const inGroups = embeddingSize % LIMB_GROUP_SIZE === 0 && groupSize % VALUES_PER_LANE === 0;
-  return inGroups && writesLimbs(capabilities);
+  const inBlocks = embeddingSize % LIMB_BLOCK_SIZE === 0 && groupSize % VALUES_PER_LANE === 0;
+  return inBlocks && writesLimbs(capabilities);
 }
 
 /**
  * One token's row and its limbs: operands indices i32 [1], weight and scales as `embedding_q4gsw` has
  * them, next_norm f32 [embeddingSize] (if the shape has that), out f32 [embeddingSize], out_limbs
- * [embeddingSize / 32] groups of `src/quant/int8-limbs.ts`. Nothing is written for an index that names no
+ * [embeddingSize / 32] blocks of `src/quant/int8-limbs.ts`. Nothing is written for an index that names no
  * row. Throws `UnsupportedError` unless {@link embedsToLimbs}.
  */
 export function embeddingLimbsQ4gsw(

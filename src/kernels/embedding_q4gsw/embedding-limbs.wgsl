@@ -71,7 +71,7 @@ fn main(
       next_first *= next_norm[2u * octet];
       next_second *= next_norm[2u * octet + 1u];
     }
-    let words = limb_words(next_first, next_second);
+    let words = limb_words(next_first, next_second, squares, octet);
     if (wanted == row && start + lane < octets) {
       out[2u * octet] = first;
       out[2u * octet + 1u] = second;
@@ -79,11 +79,7 @@ fn main(
       out_limbs[octets + octet] = words.high_odd;
       out_limbs[2u * octets + octet] = words.low_even;
       out_limbs[3u * octets + octet] = words.low_odd;
-      if (octet % 4u == 0u) {
-        out_limbs[4u * octets + octet] = bitcast<u32>(words.scale);
-        out_limbs[4u * octets + octet + 1u] = bitcast<u32>(words.sum);
-        out_limbs[4u * octets + octet + 2u] = bitcast<u32>(squares);
-      }
+      out_limbs[4u * octets + octet] = words.rest;
     }
   }
 }

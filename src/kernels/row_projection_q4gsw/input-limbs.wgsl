@@ -7,13 +7,13 @@ fn prepare_input(lane: u32) {}
 fn read_input(block: u32) -> Input {
   let blocks = block_count();
   let rest = x[4u * blocks + block];
+  let squares = bitcast<vec2<f32>>(rest.yw);
   return Input(
     x[block],
     x[blocks + block],
     x[2u * blocks + block],
     x[3u * blocks + block],
-    bitcast<f32>(rest.x),
-    bitcast<i32>(rest.y),
-    bitcast<f32>(rest.z),
+    bitcast<vec2<f32>>(rest.xz),
+    squares.x + squares.y,
   );
 }

@@ -10,7 +10,7 @@ const OCTETS: u32 = HEADS * HEAD_QUADS / 2u;
 @group(0) @binding(1) var<storage, read> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
 @group(0) @binding(8) var<storage, read> partial_stats: array<vec2<f32>>; // [splits, Hq]
 
-// The row, [5, K / 32, 4].
+// The row, [5, K / 32, 4]; without squares, as no norm comes between.
 var<workgroup> limbs: array<u32, OCTETS * 5u>;
 
 // One split's part of a quad, and its maximum and sum.
@@ -54,16 +54,13 @@ fn prepare_input(lane: u32) {
   for (var start = 0u; start < OCTETS; start += WORKGROUP_SIZE) {
     // Past the end the last octets are computed again and not kept.
     let octet = min(start + lane, OCTETS - 1u);
-    let words = limb_words(joined_quad(2u * octet), joined_quad(2u * octet + 1u));
+    let words = limb_words(joined_quad(2u * octet), joined_quad(2u * octet + 1u), 0.0, octet);
     if (start + lane < OCTETS) {
       limbs[octet] = words.high_even;
       limbs[OCTETS + octet] = words.high_odd;
       limbs[2u * OCTETS + octet] = words.low_even;
       limbs[3u * OCTETS + octet] = words.low_odd;
-      if (octet % 4u == 0u) {
-        limbs[4u * OCTETS + octet] = bitcast<u32>(words.scale);
-        limbs[4u * OCTETS + octet + 1u] = bitcast<u32>(words.sum);
-      }
+      limbs[4u * OCTETS + octet] = words.rest;
     }
   }
   workgroupBarrier();
@@ -80,8 +77,7 @@ fn read_input(block: u32) -> Input {
     four_words(OCTETS + word),
     four_words(2u * OCTETS + word),
     four_words(3u * OCTETS + word),
-    bitcast<f32>(limbs[4u * OCTETS + word]),
-    bitcast<i32>(limbs[4u * OCTETS + word + 1u]),
+    bitcast<vec2<f32>>(vec2<u32>(limbs[4u * OCTETS + word], limbs[4u * OCTETS + word + 2u])),
     0.0,
   );
 }

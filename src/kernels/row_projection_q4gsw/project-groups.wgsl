@@ -1,7 +1,7 @@
 // Projections of one row of x by 4-bit matrices whose outputs go on as limbs: a workgroup computes
-// the 32 neighbouring outputs that share a limb scale. TEAM lanes take ROWS outputs: they stride over
-// K in blocks of 32 weights, and their sums are added up within subgroups of whatever size, then over
-// them. Which matrices there are and what an output is say group-add.wgsl or group-swiglu.wgsl; what x
+// one or two groups of 16 neighbouring outputs that share a limb scale. TEAM lanes take ROWS outputs: they
+// stride over K in blocks of 32 weights, and their sums are added up within subgroups of whatever size,
+// then over them. Which matrices there are and what an output is say group-add.wgsl or group-swiglu.wgsl; what x
 // looks like, input-limbs.wgsl or input-partials.wgsl. With limb-words.wgsl
 // and q4-steps.wgsl.
 enable subgroups;
@@ -10,13 +10,15 @@ requires subgroup_id;
 diagnostic(off, subgroup_uniformity);
 
 const TEAM: u32 = 32u; // @param a multiple of every subgroup size
-const ROWS: u32 = 2u; // @param outputs of a team: divides 32
+const OUTPUTS: u32 = 32u; // @param 16 | 32 outputs of a workgroup
+const ROWS: u32 = 2u; // @param outputs of a team: divides OUTPUTS
 const SMALLEST_SUBGROUP: u32 = 4u; // @param
 const NORM: bool = false; // @param x still lacks rms_norm's factor
 const NORM_NEXT: bool = false; // @param limbs are of the next rms_norm of the outputs, less its factor
 
-const GROUP: u32 = 32u;
-const WORKGROUP_SIZE: u32 = TEAM * GROUP / ROWS;
+const WORKGROUP_SIZE: u32 = TEAM * OUTPUTS / ROWS;
+// Lanes that write them, eight each.
+const WRITERS: u32 = OUTPUTS / 8u;
 const SUMS: u32 = ROWS * MATRICES;
 // One more than the products: the squares of x.
 const ALL_SUMS: u32 = SUMS + select(0u, 1u, NORM);
@@ -25,8 +27,8 @@ const ALL_SUMS: u32 = SUMS + select(0u, 1u, NORM);
 @group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> subgroup_sums: array<f32, WORKGROUP_SIZE / SMALLEST_SUBGROUP * ALL_SUMS>;
-var<workgroup> outputs: array<f32, GROUP>;
-var<workgroup> next_weights: array<f32, GROUP>;
+var<workgroup> outputs: array<f32, OUTPUTS>;
+var<workgroup> next_weights: array<f32, OUTPUTS>;
 
 struct Weights {
   first: array<vec4<u32>, SUMS>, // of each row, the step's first block
@@ -64,7 +66,7 @@ fn add_subgroups(r: u32, first_subgroup: u32, subgroups: u32) -> f32 {
   return sum;
 }
 
-// The product of x and matrix `matrix`'s row for output `output` of the group.
+// The product of x and matrix `matrix`'s row for output `output` of the workgroup's.
 fn product(output: u32, matrix: u32, subgroups: u32) -> f32 {
   let first = output / ROWS * subgroups;
   let sum = add_subgroups(matrix * ROWS + output % ROWS, first, subgroups);
@@ -89,25 +91,21 @@ fn octet_of(octet: u32, weighted: bool) -> array<vec4<f32>, 2> {
   );
 }
 
-// Called by whole subgroups, of which four lanes hold the group's values and write.
-fn write_limbs(group: u32, lane: u32) {
-  let octet = lane % 4u;
+// Called by whole subgroups, of which the first lanes write.
+fn write_limbs(first_output: u32, lane: u32) {
+  let octet = lane % WRITERS;
   let plain = octet_of(octet, false);
   let squares = group_squares(plain[0], plain[1]);
   let values = octet_of(octet, NORM_NEXT);
-  let words = limb_words(values[0], values[1]);
-  if (lane < 4u) {
+  let words = limb_words(values[0], values[1], squares, octet);
+  if (lane < WRITERS) {
     let octets = params.N / 8u;
-    let at = group * 4u + lane;
+    let at = first_output / 8u + lane;
     out_limbs[at] = words.high_even;
     out_limbs[octets + at] = words.high_odd;
     out_limbs[2u * octets + at] = words.low_even;
     out_limbs[3u * octets + at] = words.low_odd;
-    if (lane == 0u) {
-      out_limbs[4u * octets + at] = bitcast<u32>(words.scale);
-      out_limbs[4u * octets + at + 1u] = bitcast<u32>(words.sum);
-      out_limbs[4u * octets + at + 2u] = bitcast<u32>(squares);
-    }
+    out_limbs[4u * octets + at] = words.rest;
   }
 }
 
@@ -121,10 +119,14 @@ fn main(
 ) {
   let lane = subgroup_id * subgroup_size + subgroup_lane;
   prepare_input(lane);
-  for (var group = workgroup_id.x; group < params.N / GROUP; group += num_workgroups.x) {
+  for (
+    var first_output = workgroup_id.x * OUTPUTS;
+    first_output < params.N;
+    first_output += num_workgroups.x * OUTPUTS
+  ) {
     // What does not depend on the sums is loaded before them.
-    let before = read_before(group * GROUP + lane % GROUP);
-    let partial = partial_dots(group * GROUP + lane / TEAM * ROWS, lane % TEAM);
+    let before = read_before(first_output + lane % OUTPUTS);
+    let partial = partial_dots(first_output + lane / TEAM * ROWS, lane % TEAM);
     for (var r = 0u; r < ALL_SUMS; r++) {
       let sum = subgroupAdd(partial[r]);
       if (subgroup_lane == 0u) {
@@ -132,12 +134,12 @@ fn main(
       }
     }
     workgroupBarrier();
-    if (lane < GROUP) {
-      finish_output(before, group * GROUP + lane, lane, TEAM / subgroup_size);
+    if (lane < OUTPUTS) {
+      finish_output(before, first_output + lane, lane, TEAM / subgroup_size);
     }
     workgroupBarrier();
     if (subgroup_id == 0u) {
-      write_limbs(group, lane);
+      write_limbs(first_output, lane);
     }
   }
 }

@@ -4,6 +4,7 @@ import { packLimbs } from "../../quant/int8-limbs.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
 import { sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
 import { defaultRoute } from "../shared/tunable.ts";
+import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { randomValues } from "../testing/data.ts";
 import type { Tolerance } from "../testing/compare.ts";
 import type { Operand } from "../testing/run-route.ts";
@@ -31,8 +32,10 @@ interface Options {
   readonly nextNorm?: false;
   readonly limits?: Partial<DeviceLimits>;
   readonly heavy?: string;
-  /** Whatever a device may choose by measuring is checked. */
+  /** Whatever a device may choose by measuring is checked, not only other outputs of a workgroup. */
   readonly candidates?: true;
+  /** What every other group of 16 outputs is, beside one of usual size. */
+  readonly everyOtherGroup?: "zero" | "huge";
 }
 
 const EPSILON = 1e-5;
@@ -50,6 +53,7 @@ const caseName = (kind: string, sizes: string, options: Options): string =>
     options.input === "f32" && "from f32",
     options.norm === false && "no norm",
     options.nextNorm === false && "no next norm",
+    options.everyOtherGroup !== undefined && `every other group ${options.everyOtherGroup}`,
     options.limits !== undefined && JSON.stringify(options.limits),
   ]
     .filter(Boolean)
@@ -57,6 +61,21 @@ const caseName = (kind: string, sizes: string, options: Options): string =>
 
 const toleranceOf = (K: number): Tolerance =>
   K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : TOLERANCE;
+
+/** The default has one number of outputs for a workgroup; another candidate, most like it, the other. */
+function checkedCandidates<Live>(
+  { candidates }: Tunable<Live>,
+  options: Options,
+): readonly Candidate<Live>[] {
+  if (options.candidates) return candidates;
+  const outputsOf = ({ name }: Candidate<Live>) => name.split("/")[0];
+  const [first, ...others] = candidates;
+  const other = others.find((candidate) => outputsOf(candidate) !== outputsOf(first));
+  return other === undefined ? [] : [other];
+}
+
+/** Factors for the groups that are not of usual size. */
+const FACTORS = { zero: 0, huge: 1000 } as const;
 
 function rowCase(
   kind: "swiglu_to_limbs" | "linear_add_to_limbs",
@@ -76,20 +95,23 @@ function rowCase(
     nextNorm,
     ...(options.norm === false ? {} : { norm: { epsilon: EPSILON } }),
   };
-  const x = () => randomValues(K, 1);
+  const { everyOtherGroup } = options;
+  // No product is zero unless the row is.
+  const x = () => (everyOtherGroup === "zero" ? new Float32Array(K) : randomValues(K, 1));
   const norm = () => (options.norm === false ? undefined : randomValues(K, 2));
   const names = swiglu ? ["gate", "up"] : ["weight"];
   const matrices = () => names.map((_, index) => randomMatrix(shape, 10 * index + 4));
-  const residual = () => randomValues(N, 7);
+  const residual = () =>
+    randomValues(N, 7).map((value, n) =>
+      everyOtherGroup !== undefined && n % 32 < 16 ? FACTORS[everyOtherGroup] * value : value,
+    );
   const next = () => (nextNorm ? randomValues(N, 8) : undefined);
   const make = swiglu ? swigluLimbsTunable : linearAddLimbsTunable;
   const tunable = (capabilities: Capabilities) => make(shape, restricted(capabilities, options));
   return {
     name: caseName(kind, `${K}x${N}`, options),
     route: (capabilities) => defaultRoute(tunable(capabilities)),
-    ...(options.candidates === undefined
-      ? {}
-      : { candidates: (capabilities) => tunable(capabilities).candidates }),
+    candidates: (capabilities) => checkedCandidates(tunable(capabilities), options),
     expectRoute: () => `${kind}_${input}`,
     reachable: (capabilities) => projectsToLimbs(shape, restricted(capabilities, options)),
     live: {},
@@ -181,9 +203,7 @@ function attentionCase(
       options,
     ),
     route: (capabilities) => defaultRoute(tunable(capabilities)),
-    ...(options.candidates === undefined
-      ? {}
-      : { candidates: (capabilities) => tunable(capabilities).candidates }),
+    candidates: (capabilities) => checkedCandidates(tunable(capabilities), options),
     expectRoute: () => "attention_linear_add_limbs",
     reachable: (capabilities) => projectsAttention(shape, restricted(capabilities, options)),
     live: { position },
@@ -245,12 +265,15 @@ export const rowGroupsSuite = defineSuite("row_projection_to_limbs", [
   linearAdd(8192, 32, { input: "f32" }),
   linearAdd(4160, 64, { nextNorm: false }),
   linearAdd(256, 32, { groupSize: 128, scaleType: "f32" }),
+  linearAdd(64, 64, { everyOtherGroup: "zero" }),
+  linearAdd(64, 64, { everyOtherGroup: "huge", nextNorm: false }),
   linearAdd(64, 128, { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
   attentionCase([6, 6, 48, 512, 0, 288]),
   attentionCase([8, 2, 20, 512, 200, 64], { groupSize: 160, nextNorm: false }),
   attentionCase([4, 1, 64, 4096, 4095, 96], { scaleType: "f32" }),
-  // Every layout that a device may choose
+  // Every layout that a device may choose, where the default is one group a workgroup, and two
   swiglu(1024, 64, { candidates: true }),
+  swiglu(64, 4224, { candidates: true }),
   linearAdd(8192, 32, { candidates: true }),
   attentionCase([4, 2, 64, 512, 300, 64], { candidates: true }),
 ]);

@@ -1,6 +1,6 @@
 /**
  * Projections of one row whose outputs go on as int8 limbs, so that the next projection needs no
- * dispatch to prepare its input: a workgroup computes whole groups of 32 outputs.
+ * dispatch to prepare its input: a workgroup computes one or two groups of 16 outputs.
  */
 import { UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
@@ -8,7 +8,7 @@ import { clampWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
-import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { productWork } from "../../gpu/work.ts";
 import { partialBytes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
@@ -39,9 +39,15 @@ const MAX_ROWS = 4;
 /** Blocks of 32 weights along K from which on more lanes share them. */
 const LONG_BLOCKS = 129;
 
+/**
+ * Multiprocessors of a large GPU (H100 and H200). Fewer workgroups would leave some of them, and of its
+ * bandwidth, idle.
+ */
+const LARGE_GPU_MULTIPROCESSORS = 132;
+
 /** How many lanes a team and a workgroup should have: few workgroups must use all of a GPU's bandwidth. */
-const wantedLanes = (blocks: number) =>
-  blocks < LONG_BLOCKS ? { team: 32, workgroup: 512 } : { team: 128, workgroup: 1024 };
+const wantedLanes = (blocks: number, outputs: number) =>
+  blocks < LONG_BLOCKS ? { team: 1024 / outputs, workgroup: 512 } : { team: 128, workgroup: 1024 };
 
 /** Whether the kernels of this file serve the shape on this device. */
 export function projectsToLimbs(
@@ -52,17 +58,21 @@ export function projectsToLimbs(
   return (
     writesLimbs(capabilities) &&
     isFused(shape, capabilities) &&
-    shape.N % LIMB_GROUP_SIZE === 0 &&
+    shape.N % LIMB_BLOCK_SIZE === 0 &&
     limits.maxComputeInvocationsPerWorkgroup >= (subgroups?.maxSize ?? Infinity)
   );
 }
 
 /** What a device is asked to choose from, if it is asked. */
+const WORKGROUP_OUTPUTS = [16, 32];
 const LANES = [128, 256, 512, 1024];
 const ROWS = [1, 2, 4];
 
-/** How the lanes of a workgroup share its 32 outputs. */
+/** How outputs are shared out. */
 type Variant = {
+  /** Outputs of a workgroup: one or two groups of limbs. */
+  readonly outputs: number;
+  /** Lanes of a workgroup. */
   readonly lanes: number;
   /** Outputs of a team of lanes. */
   readonly rows: number;
@@ -70,8 +80,11 @@ type Variant = {
   readonly step: number;
 };
 
-/** Lanes that share outputs, of so many lanes that share 32. */
-const teamOf = ({ lanes, rows }: Variant): number => (lanes * rows) / LIMB_GROUP_SIZE;
+/** Lanes that share outputs. */
+const teamOf = ({ outputs, lanes, rows }: Variant): number => (lanes * rows) / outputs;
+
+/** Blocks along K that a team takes at a time. */
+const teamBlocks = (variant: Variant): number => variant.step * teamOf(variant);
 
 const smallestTeam = ({ subgroups }: Capabilities): number =>
   Math.max(MIN_TEAM, subgroups?.maxSize ?? 0);
@@ -79,13 +92,14 @@ const smallestTeam = ({ subgroups }: Capabilities): number =>
 /** The layout where nothing was measured: as many lanes as the device allows. */
 function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities): Variant {
   const blocks = shape.K / 32;
-  const wanted = wantedLanes(blocks);
+  const outputs = shape.N / 32 < LARGE_GPU_MULTIPROCESSORS ? 16 : 32;
+  const wanted = wantedLanes(blocks, outputs);
   const smallest = smallestTeam(capabilities);
   const { maxComputeInvocationsPerWorkgroup: most } = capabilities.limits;
   const lanes = Math.max(smallest, Math.min(most, wanted.workgroup));
-  const team = Math.max(smallest, Math.min(wanted.team, (lanes * MAX_ROWS) / LIMB_GROUP_SIZE));
-  const rows = Math.max(1, (team * LIMB_GROUP_SIZE) / lanes);
-  return { lanes, rows, step: blocks >= LONG_BLOCKS && takesPairs(shape) ? 2 : 1 };
+  const team = Math.max(smallest, Math.min(wanted.team, (lanes * MAX_ROWS) / outputs));
+  const rows = Math.max(1, (team * outputs) / lanes);
+  return { outputs, lanes, rows, step: blocks >= LONG_BLOCKS && takesPairs(shape) ? 2 : 1 };
 }
 
 /** The layouts a device can run, the preferred first. */
@@ -96,20 +110,20 @@ function variants(
 ): readonly [Variant, ...Variant[]] {
   const { subgroups, limits } = capabilities;
   const [first, ...others] = variantsOf(preferredVariant(shape, capabilities), {
+    outputs: WORKGROUP_OUTPUTS,
     lanes: LANES,
     rows: ROWS,
     step: takesPairs(shape) ? [1, 2] : [1],
   });
   const fits = (variant: Variant): boolean => {
-    const { lanes, rows } = variant;
+    const { outputs, lanes, rows } = variant;
     const sums = (lanes / (subgroups?.minSize ?? 1)) * (matrices * rows + 1);
-    const bytes = 4 * (sums + 2 * LIMB_GROUP_SIZE) + storageBytes;
-    const team = teamOf(variant);
+    const bytes = 4 * (sums + 2 * outputs) + storageBytes;
     return (
       lanes <= limits.maxComputeInvocationsPerWorkgroup &&
       bytes <= limits.maxComputeWorkgroupStorageSize &&
-      team >= smallestTeam(capabilities) &&
-      team <= Math.max(shape.K / 32, teamOf(first))
+      teamOf(variant) >= smallestTeam(capabilities) &&
+      teamBlocks(variant) <= Math.max(shape.K / 32, teamBlocks(first))
     );
   };
   return [first, ...others.filter(fits)];
@@ -140,6 +154,7 @@ function groupKernel(
     parts: [limbWords, q4Steps, ...source.parts, ...projection.parts, projectGroupsSource],
     constants: {
       TEAM: teamOf(variant),
+      OUTPUTS: variant.outputs,
       ROWS: variant.rows,
       SMALLEST_SUBGROUP: capabilities.subgroups?.minSize ?? 1,
       ...stepConstants(shape, variant.step === 2),
@@ -198,11 +213,11 @@ const PARTIAL_STATS: OperandEncoding = {
     new Float32Array(buffer, byteOffset, byteLength / 4),
 };
 
-const groupGrid = (N: number, capabilities: Capabilities) =>
-  [clampWorkgroupCount(N / LIMB_GROUP_SIZE, capabilities), 1, 1] as const;
+const groupGrid = (N: number, { outputs }: Variant, capabilities: Capabilities) =>
+  [clampWorkgroupCount(N / outputs, capabilities), 1, 1] as const;
 
 /** Bytes of the limbs of `values` values. */
-export const limbBytes = (values: number): number => (values / LIMB_GROUP_SIZE) * LIMB_GROUP_BYTES;
+export const limbBytes = (values: number): number => (values / LIMB_BLOCK_SIZE) * LIMB_BLOCK_BYTES;
 
 function fromRow(
   shape: LimbProjectionShape,
@@ -221,7 +236,7 @@ function fromRow(
         kernel: groupKernel(shape, input, projection, variant, capabilities),
         bind: { x: input.operand, ...projection.bind },
         params: () => ({ N, epsilon: norm?.epsilon ?? 0, splits: 0, blocks: K / 32 }),
-        grid: () => groupGrid(N, capabilities),
+        grid: () => groupGrid(N, variant, capabilities),
         work: () => productWork(1, projection.matrices * N, K),
       },
     ],
@@ -290,7 +305,7 @@ interface AttentionLive {
   readonly position: number;
 }
 
-/** Bytes of workgroup memory that a group's sums and outputs take at the most, beside the row. */
+/** Bytes of workgroup memory that a workgroup's sums and outputs take at the most, beside the row. */
 const GROUP_BYTES = 8192;
 
 /** Whether {@link attentionLinearAddTunable} serves the shape on this device. */
@@ -342,7 +357,7 @@ export function attentionLinearAddTunable(
           splits: splits.at(position).splits,
           blocks: K / 32,
         }),
-        grid: () => groupGrid(N, capabilities),
+        grid: () => groupGrid(N, variant, capabilities),
         work: (live) => ({ ...productWork(1, N, K), bytes: partialBytes(attention, live) }),
       },
     ],

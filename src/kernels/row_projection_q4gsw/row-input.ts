@@ -5,7 +5,7 @@ import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import type { StatedWork } from "../../gpu/work.ts";
-import { LIMB_GROUP_BYTES, LIMB_GROUP_SIZE } from "../../quant/int8-limbs.ts";
+import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { rmsNorm } from "../rms_norm/rms-norm.ts";
 import inputF32 from "./input-f32.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
@@ -20,7 +20,7 @@ export interface RowProjectionShape {
   readonly groupSize: number;
   readonly scaleType: "f16" | "f32";
   /**
-   * "f32": operand x f32 [K]. "limbs": operand limbs, [K / 32] groups of `src/quant/int8-limbs.ts`
+   * "f32": operand x f32 [K]. "limbs": operand limbs, [K / 32] blocks of `src/quant/int8-limbs.ts`
    * that another projection wrote; only where {@link writesLimbs}.
    */
   readonly input?: "f32" | "limbs";
@@ -140,7 +140,7 @@ export function limbInput(
   const workgroups = divideCeil(K, VALUES_PER_LANE * LIMB_LANES);
   return {
     ...limbs,
-    scratch: { limbs: (K / LIMB_GROUP_SIZE) * LIMB_GROUP_BYTES },
+    scratch: { limbs: (K / LIMB_BLOCK_SIZE) * LIMB_BLOCK_BYTES },
     dispatches: [
       {
         kernel,

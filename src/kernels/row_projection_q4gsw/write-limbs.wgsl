@@ -1,5 +1,5 @@
 // Writes a row as limbs for input-limbs.wgsl. With NORM it is the first half of rms_norm:
-// x[c] · weight[c], and in each group's padding the sum of x², from which the projection finds
+// x[c] · weight[c], and beside each group's scale the sum of x², from which the projection finds
 // 1 / √(mean of x² + epsilon) without waiting for anyone. Eight values a lane. With limb-words.wgsl.
 enable subgroups;
 requires subgroup_id;
@@ -41,17 +41,13 @@ fn main(
       first *= weight[2u * octet];
       second *= weight[2u * octet + 1u];
     }
-    let words = limb_words(first, second);
+    let words = limb_words(first, second, squares, octet);
     if (start + lane < octets) {
       limbs[octet] = words.high_even;
       limbs[octets + octet] = words.high_odd;
       limbs[2u * octets + octet] = words.low_even;
       limbs[3u * octets + octet] = words.low_odd;
-      if (octet % 4u == 0u) {
-        limbs[4u * octets + octet] = bitcast<u32>(words.scale);
-        limbs[4u * octets + octet + 1u] = bitcast<u32>(words.sum);
-        limbs[4u * octets + octet + 2u] = bitcast<u32>(squares);
-      }
+      limbs[4u * octets + octet] = words.rest;
     }
   }
 }

@@ -1,8 +1,8 @@
 /** Calls that several routes can serve, which one best being a question for the device. */
 import type { Route } from "../../gpu/kernel.ts";
 import {
-  LIMB_GROUP_BYTES,
-  LIMB_GROUP_SIZE,
+  LIMB_BLOCK_BYTES,
+  LIMB_BLOCK_SIZE,
   packLimbs,
   unpackLimbs,
 } from "../../quant/int8-limbs.ts";
@@ -40,7 +40,7 @@ export interface OperandEncoding {
 
 /** Rows as two int8 limbs: see src/quant/int8-limbs.ts. */
 export const LIMBS: OperandEncoding = {
-  valuesIn: (bytes) => (bytes / LIMB_GROUP_BYTES) * LIMB_GROUP_SIZE,
+  valuesIn: (bytes) => (bytes / LIMB_BLOCK_BYTES) * LIMB_BLOCK_SIZE,
   encode: (values) => packLimbs(values),
   decode: unpackLimbs,
 };
