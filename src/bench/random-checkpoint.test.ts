@@ -27,12 +27,18 @@ test("a row of a matrix keeps a unit input near unit variance", async () => {
     scales: new Uint16Array(scales!.buffer),
     scaleType: "f16",
   } as const;
-  let squares = 0;
+  let [squares, sum] = [0, 0];
   for (let row = 0; row < rows; row++) {
-    for (const value of dequantizeQ4Row(planes, row)) squares += value * value;
+    for (const value of dequantizeQ4Row(planes, row)) {
+      squares += value * value;
+      sum += value;
+    }
   }
   expect(squares / rows).toBeGreaterThan(0.5);
   expect(squares / rows).toBeLessThan(4);
+  // Values lean to neither side: else all products of a positive row would be alike.
+  const deviation = Math.sqrt(squares / (rows * columns));
+  expect(Math.abs(sum / (rows * columns))).toBeLessThan(0.01 * deviation);
 });
 
 test.each(SHAPE_NAMES)("%s builds as a checkpoint of its architecture does", async (name) => {

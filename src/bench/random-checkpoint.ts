@@ -6,6 +6,9 @@ import type { ModelShape } from "./shapes.ts";
 
 const GROUP_SIZE = 32;
 
+/** Bits of an f16 scale that are random: without both signs every row would lean to one side. */
+const SIGN_AND_FRACTION = 0x83ff;
+
 /** Standard deviation of a uniform nibble. */
 const NIBBLE_DEVIATION = 4.6;
 
@@ -25,8 +28,8 @@ const rowSeed = (seed: number, row: number): number => {
 };
 
 /**
- * A random matrix in Q4_0's form: uniform nibbles, and f16 scales within a factor of two of each
- * other, so that rows of unit variance stay near it. The same for the same name.
+ * A random matrix in Q4_0's form: uniform nibbles, and f16 scales of both signs within a factor of two of
+ * each other, so that rows of unit variance stay near it. The same for the same name.
  */
 export function randomQ4Matrix(name: string, rows: number, columns: number): Q4Matrix {
   if (columns % GROUP_SIZE !== 0) {
@@ -53,7 +56,7 @@ export function randomQ4Matrix(name: string, rows: number, columns: number): Q4M
         state ^= state << 13;
         state ^= state >>> 17;
         state ^= state << 5;
-        scales[i] = (exponent << 10) | (state & 0x3ff);
+        scales[i] = (exponent << 10) | (state & SIGN_AND_FRACTION);
       }
     }
     return Promise.resolve([new Uint8Array(nibbles.buffer), new Uint8Array(scales.buffer)]);
