@@ -2,6 +2,9 @@ import { DeviceError } from "../errors.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { Grid } from "./kernel.ts";
 
+/** The grid of a dispatch that a run leaves out. */
+export const NO_WORKGROUPS: Grid = [0, 1, 1];
+
 /** `ceil(a / b)` for non-negative integers. */
 export function divideCeil(a: number, b: number): number {
   return Math.ceil(a / b);

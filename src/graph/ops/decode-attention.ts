@@ -1,5 +1,5 @@
 /** Attention of one row: what passes make of projections, rotation, cache and softmax. */
-import { attentionLinearAddTunable } from "../../kernels/row_projection_q4gsw/row-groups.ts";
+import { attentionLinearAddTunable } from "../../kernels/row_projection_q4gsw/attention-linear-add.ts";
 import { qkvRotaryTunable } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-split.ts";
 import { sdpaPartialsTunable } from "../../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";

@@ -1,10 +1,8 @@
 /** Operators that pass one row on as limbs, or that know where its caches are. */
 import { rowsInMemory } from "../../../tests/support/tiny-checkpoint.ts";
 import { embedsToLimbs } from "../../kernels/embedding_q4gsw/embedding-limbs.ts";
-import {
-  projectsAttention,
-  projectsToLimbs,
-} from "../../kernels/row_projection_q4gsw/row-groups.ts";
+import { projectsAttention } from "../../kernels/row_projection_q4gsw/attention-linear-add.ts";
+import { projectsToLimbs } from "../../kernels/row_projection_q4gsw/row-groups.ts";
 import { writesLimbs } from "../../kernels/row_projection_q4gsw/row-input.ts";
 import { fusesQkvRotary } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { randomValues } from "../../kernels/testing/data.ts";

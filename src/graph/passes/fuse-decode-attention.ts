@@ -1,5 +1,5 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { projectsAttention } from "../../kernels/row_projection_q4gsw/row-groups.ts";
+import { projectsAttention } from "../../kernels/row_projection_q4gsw/attention-linear-add.ts";
 import { fusesQkvRotary } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-split.ts";
 import type { Dtype, Graph, Node, Tensor } from "../ir.ts";

@@ -1,5 +1,10 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { divideCeil, elementwiseGrid, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
+import {
+  divideCeil,
+  elementwiseGrid,
+  foldWorkgroupCount,
+  NO_WORKGROUPS,
+} from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Grid, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
@@ -11,7 +16,7 @@ import sigmoid from "../shared/sigmoid.wgsl";
 import { hasF16Matrices, MATRIX_SUBGROUP_SIZE } from "../shared/subgroup-matrices.ts";
 import dequantizeF16 from "./dequantize-f16.wgsl";
 import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
-import { linearDispatch, NO_WORKGROUPS } from "./linear-kernel.ts";
+import { linearDispatch } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import operands from "./operands.wgsl";
 import orderWeights from "./order-weights.wgsl";

@@ -34,9 +34,6 @@ export interface LinearQ4gswShape {
 
 export type LinearLive = { readonly M: number };
 
-/** The grid of a dispatch that a run leaves out. */
-export const NO_WORKGROUPS: Grid = [0, 1, 1];
-
 export interface LinearKernelOptions {
   readonly parts: readonly string[];
   readonly constants: KernelConstants;

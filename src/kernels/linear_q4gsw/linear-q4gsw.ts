@@ -4,6 +4,7 @@ import {
   divideCeil,
   elementwiseGrid,
   foldWorkgroupCount,
+  NO_WORKGROUPS,
 } from "../../gpu/dispatch-grid.ts";
 import type { Grid, Route } from "../../gpu/kernel.ts";
 import { F32_MAX_ROWS } from "../shared/halves.ts";
@@ -17,7 +18,7 @@ import gemmTiledF16Source from "./gemm-tiled-f16.wgsl";
 import { gemmTiled } from "./gemm-tiled.ts";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
 import gemvWorkgroup from "./gemv-workgroup.wgsl";
-import { defineLinear, NO_WORKGROUPS, oneDispatch } from "./linear-kernel.ts";
+import { defineLinear, oneDispatch } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import serialSource from "./serial.wgsl";
 

@@ -1,5 +1,5 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { divideCeil, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
+import { divideCeil, foldWorkgroupCount, NO_WORKGROUPS } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
@@ -18,7 +18,6 @@ import {
 import type { Choose, MatrixTile } from "./gemm-matrix.ts";
 import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
 import { gemmTiled } from "./gemm-tiled.ts";
-import { NO_WORKGROUPS } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import writeQkv from "./write-qkv.wgsl";
 

@@ -10,17 +10,17 @@ import type { Tolerance } from "../testing/compare.ts";
 import type { Operand } from "../testing/run-route.ts";
 import { defineSuite } from "../testing/suite.ts";
 import type { KernelCase } from "../testing/suite.ts";
+import { attentionLinearAddTunable, projectsAttention } from "./attention-linear-add.ts";
+import type { AttentionProjectionShape } from "./attention-linear-add.ts";
 import { limbExpectation } from "./limb-expectation.ts";
 import { joinSplitsReference } from "./row-groups.reference.ts";
 import {
-  attentionLinearAddTunable,
   limbBytes,
   linearAddLimbsTunable,
-  projectsAttention,
   projectsToLimbs,
   swigluLimbsTunable,
 } from "./row-groups.ts";
-import type { AttentionProjectionShape, LimbProjectionShape } from "./row-groups.ts";
+import type { LimbProjectionShape } from "./row-groups.ts";
 import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
 
 /** How a case differs from a plain one: limbs in, groups of 32, f16 scales, a norm before and after. */
@@ -271,9 +271,13 @@ export const rowGroupsSuite = defineSuite("row_projection_to_limbs", [
   attentionCase([6, 6, 48, 512, 0, 288]),
   attentionCase([8, 2, 20, 512, 200, 64], { groupSize: 160, nextNorm: false }),
   attentionCase([4, 1, 64, 4096, 4095, 96], { scaleType: "f32" }),
+  // Splits that are joined apart: octets of one head and of two, all shares alike and not
+  attentionCase([8, 1, 128, 4096, 4095, 64]),
+  attentionCase([16, 2, 36, 4096, 3700, 64], { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
   // Every layout that a device may choose, where the default is one group a workgroup, and two
   swiglu(1024, 64, { candidates: true }),
   swiglu(64, 4224, { candidates: true }),
   linearAdd(8192, 32, { candidates: true }),
   attentionCase([4, 2, 64, 512, 300, 64], { candidates: true }),
+  attentionCase([16, 2, 36, 4096, 4095, 32], { candidates: true }),
 ]);

@@ -10,14 +10,11 @@ import type { Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { productWork } from "../../gpu/work.ts";
-import { partialBytes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
 import { LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, OperandEncoding, Tunable } from "../shared/tunable.ts";
 import groupAddSource from "./group-add.wgsl";
 import groupSwigluSource from "./group-swiglu.wgsl";
-import inputPartialsSource from "./input-partials.wgsl";
-import limbDot from "./limb-dot.wgsl";
 import limbWords from "./limb-words.wgsl";
 import projectGroupsSource from "./project-groups.wgsl";
 import q4Steps from "./q4-steps.wgsl";
@@ -69,7 +66,7 @@ const LANES = [128, 256, 512, 1024];
 const ROWS = [1, 2, 4];
 
 /** How outputs are shared out. */
-type Variant = {
+export type GroupVariant = {
   /** Outputs of a workgroup: one or two groups of limbs. */
   readonly outputs: number;
   /** Lanes of a workgroup. */
@@ -81,16 +78,16 @@ type Variant = {
 };
 
 /** Lanes that share outputs. */
-const teamOf = ({ outputs, lanes, rows }: Variant): number => (lanes * rows) / outputs;
+const teamOf = ({ outputs, lanes, rows }: GroupVariant): number => (lanes * rows) / outputs;
 
 /** Blocks along K that a team takes at a time. */
-const teamBlocks = (variant: Variant): number => variant.step * teamOf(variant);
+const teamBlocks = (variant: GroupVariant): number => variant.step * teamOf(variant);
 
 const smallestTeam = ({ subgroups }: Capabilities): number =>
   Math.max(MIN_TEAM, subgroups?.maxSize ?? 0);
 
 /** The layout where nothing was measured: as many lanes as the device allows. */
-function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities): Variant {
+function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities): GroupVariant {
   const blocks = shape.K / 32;
   const outputs = shape.N / 32 < LARGE_GPU_MULTIPROCESSORS ? 16 : 32;
   const wanted = wantedLanes(blocks, outputs);
@@ -105,9 +102,9 @@ function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities
 /** The layouts a device can run, the preferred first. */
 function variants(
   shape: LimbProjectionShape,
-  { matrices, storageBytes = 0 }: Projection,
+  { matrices, storageBytes = 0 }: GroupProjection,
   capabilities: Capabilities,
-): readonly [Variant, ...Variant[]] {
+): readonly [GroupVariant, ...GroupVariant[]] {
   const { subgroups, limits } = capabilities;
   const [first, ...others] = variantsOf(preferredVariant(shape, capabilities), {
     outputs: WORKGROUP_OUTPUTS,
@@ -115,7 +112,7 @@ function variants(
     rows: ROWS,
     step: takesPairs(shape) ? [1, 2] : [1],
   });
-  const fits = (variant: Variant): boolean => {
+  const fits = (variant: GroupVariant): boolean => {
     const { outputs, lanes, rows } = variant;
     const sums = (lanes / (subgroups?.minSize ?? 1)) * (matrices * rows + 1);
     const bytes = 4 * (sums + 2 * outputs) + storageBytes;
@@ -129,7 +126,8 @@ function variants(
   return [first, ...others.filter(fits)];
 }
 
-interface Projection {
+/** Matrices that multiply a row, and what becomes of their outputs. */
+export interface GroupProjection {
   readonly name: string;
   readonly parts: readonly string[];
   readonly matrices: number;
@@ -140,13 +138,14 @@ interface Projection {
 }
 
 /** What reads the row: limbs of a buffer, or something of the projection's own. */
-type Source = Pick<RowInput, "parts" | "lacksFactor">;
+export type GroupSource = Pick<RowInput, "parts" | "lacksFactor">;
 
-function groupKernel(
+/** The projection in one layout. */
+export function groupKernel(
   shape: LimbProjectionShape,
-  source: Source,
-  projection: Projection,
-  variant: Variant,
+  source: GroupSource,
+  projection: GroupProjection,
+  variant: GroupVariant,
   capabilities: Capabilities,
 ) {
   return defineKernel({
@@ -166,12 +165,12 @@ function groupKernel(
 }
 
 /** The layouts of a projection as candidates. Throws where the device runs none of them. */
-function tunable<Live>(
+export function groupTunable<Live>(
   shape: LimbProjectionShape,
-  projection: Projection,
+  projection: GroupProjection,
   input: string,
   trials: Tunable<Live>["trials"],
-  route: (variant: Variant) => Route<Live>,
+  route: (variant: GroupVariant) => Route<Live>,
   capabilities: Capabilities,
 ): Tunable<Live> {
   const { K, N, groupSize, scaleType, norm, nextNorm } = shape;
@@ -181,7 +180,7 @@ function tunable<Live>(
         `multiples of 32, on devices with subgroups and integer dot products`,
     );
   }
-  const candidate = (variant: Variant): Candidate<Live> => ({
+  const candidate = (variant: GroupVariant): Candidate<Live> => ({
     name: variantName(variant),
     route: () => route(variant),
   });
@@ -213,7 +212,7 @@ const PARTIAL_STATS: OperandEncoding = {
     new Float32Array(buffer, byteOffset, byteLength / 4),
 };
 
-const groupGrid = (N: number, { outputs }: Variant, capabilities: Capabilities) =>
+export const groupGrid = (N: number, { outputs }: GroupVariant, capabilities: Capabilities) =>
   [clampWorkgroupCount(N / outputs, capabilities), 1, 1] as const;
 
 /** Bytes of the limbs of `values` values. */
@@ -221,13 +220,13 @@ export const limbBytes = (values: number): number => (values / LIMB_BLOCK_SIZE) 
 
 function fromRow(
   shape: LimbProjectionShape,
-  projection: Projection,
+  projection: GroupProjection,
   capabilities: Capabilities,
 ): Tunable<NothingLive> {
   const input = limbInput(shape, capabilities);
   const { K, N, norm } = shape;
   const from = shape.input === "limbs" ? "limbs" : "f32";
-  const route = (variant: Variant): Route<NothingLive> => ({
+  const route = (variant: GroupVariant): Route<NothingLive> => ({
     name: `${projection.name}_${from}`,
     scratch: input.scratch,
     dispatches: [
@@ -241,7 +240,7 @@ function fromRow(
       },
     ],
   });
-  return tunable(shape, projection, from, [{ live: {} }], route, capabilities);
+  return groupTunable(shape, projection, from, [{ live: {} }], route, capabilities);
 }
 
 /**
@@ -263,7 +262,8 @@ export function swigluLimbsTunable(
   return fromRow(shape, projection, capabilities);
 }
 
-const addition = ({ nextNorm = false }: LimbProjectionShape) => ({
+/** What makes a projection's outputs a sum with a residual. */
+export const addition = ({ nextNorm = false }: LimbProjectionShape) => ({
   parts: [groupAddSource],
   matrices: 1,
   bind: {
@@ -287,88 +287,4 @@ export function linearAddLimbsTunable(
   capabilities: Capabilities,
 ): Tunable<NothingLive> {
   return fromRow(shape, { name: "linear_add_to_limbs", ...addition(shape) }, capabilities);
-}
-
-/** Attention's output projection: x is what `tetrad.sdpa_partials` left. */
-export interface AttentionProjectionShape extends Omit<
-  LimbProjectionShape,
-  "K" | "input" | "norm"
-> {
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headSize: number;
-  readonly cacheLength: number;
-}
-
-/** The position that decides how many splits there are. */
-interface AttentionLive {
-  readonly position: number;
-}
-
-/** Bytes of workgroup memory that a workgroup's sums and outputs take at the most, beside the row. */
-const GROUP_BYTES = 8192;
-
-/** Whether {@link attentionLinearAddTunable} serves the shape on this device. */
-export function projectsAttention(
-  shape: AttentionProjectionShape,
-  capabilities: Capabilities,
-): boolean {
-  const K = shape.heads * shape.headSize;
-  return (
-    projectsToLimbs({ ...shape, K }, capabilities) &&
-    limbBytes(K) + GROUP_BYTES <= capabilities.limits.maxComputeWorkgroupStorageSize
-  );
-}
-
-/**
- * {@link linearAddLimbsTunable} of attention's output, whose splits it joins: operands partial_out f32
- * [Hq, splits, D] and partial_stats f32 [Hq, splits, 2] in place of x. Throws `UnsupportedError` unless
- * {@link projectsAttention}.
- */
-export function attentionLinearAddTunable(
-  attention: AttentionProjectionShape,
-  capabilities: Capabilities,
-): Tunable<AttentionLive> {
-  const { heads, kvHeads, headSize, cacheLength, N } = attention;
-  const splits = sdpaSplits(attention);
-  const K = heads * headSize;
-  const shape: LimbProjectionShape = { ...attention, K };
-  const projection: Projection = {
-    name: "attention_linear_add",
-    ...addition(shape),
-    constants: { HEADS: heads, HEAD_QUADS: headSize / 4 },
-    storageBytes: limbBytes(K),
-  };
-  const source = { parts: [limbDot, inputPartialsSource], lacksFactor: false };
-  const route = (variant: Variant): Route<AttentionLive> => ({
-    name: "attention_linear_add_limbs",
-    scratch: {},
-    dispatches: [
-      {
-        kernel: groupKernel(shape, source, projection, variant, capabilities),
-        bind: {
-          partial_out: "partial_out",
-          partial_stats: "partial_stats",
-          ...projection.bind,
-        },
-        params: ({ position }) => ({
-          N,
-          epsilon: 0,
-          splits: splits.at(position).splits,
-          blocks: K / 32,
-        }),
-        grid: () => groupGrid(N, variant, capabilities),
-        work: (live) => ({ ...productWork(1, N, K), bytes: partialBytes(attention, live) }),
-      },
-    ],
-  });
-  const ending = (length: number) => ({ live: { position: length - 1 } });
-  return tunable(
-    shape,
-    projection,
-    `heads=${heads}/${kvHeads} C=${cacheLength}`,
-    [ending(Math.ceil(cacheLength / 8)), ending(cacheLength)],
-    route,
-    capabilities,
-  );
 }

@@ -5,8 +5,8 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { linearDq8caQ4gswTunable } from "../linear_dq8ca_q4gsw/linear-dq8ca-q4gsw.ts";
 import { linearQ4gswTunable } from "../linear_q4gsw/linear-q4gsw.ts";
 import { linearQcs4wTunable } from "../linear_qcs4w/linear-qcs4w.ts";
+import { attentionLinearAddTunable } from "../row_projection_q4gsw/attention-linear-add.ts";
 import {
-  attentionLinearAddTunable,
   linearAddLimbsTunable,
   projectsToLimbs,
   swigluLimbsTunable,
