@@ -4,10 +4,11 @@ import { clampWorkgroupCount, divideCeil } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
-import limbWords from "../row_projection_q4gsw/limb-words.wgsl";
+import limbWords from "../shared/limb-words.wgsl";
 import { LIMB_LANES, VALUES_PER_LANE, writesLimbs } from "../row_projection_q4gsw/row-input.ts";
 import type { NothingLive } from "../row_projection_q4gsw/row-input.ts";
 import q4Scales from "../shared/q4-scales.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import source from "./embedding-limbs.wgsl";
 import type { EmbeddingQ4gswShape } from "./embedding-q4gsw.ts";
 
@@ -45,7 +46,7 @@ export function embeddingLimbsQ4gsw(
   }
   const kernel = defineKernel({
     label: "embedding_q4gsw_limbs",
-    parts: [q4Scales, limbWords, source],
+    parts: [q4Scales, limbWords, storeLimbs, source],
     constants: {
       GROUP_SIZE: groupSize,
       NIBBLE_ORDER: shape.evenInLowNibble ? 0 : 1,

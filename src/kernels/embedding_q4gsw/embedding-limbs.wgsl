@@ -4,7 +4,7 @@
 // squares beside them.
 //
 // A lane owns eight values. A row outside this shard is left to the shard that holds it. With
-// shared/q4-scales.wgsl and row_projection_q4gsw/limb-words.wgsl.
+// q4-scales.wgsl, limb-words.wgsl and store-limbs.wgsl of shared/.
 enable subgroups;
 requires subgroup_id;
 
@@ -20,7 +20,6 @@ struct Params {
   first_row: u32, // index of the shard's first row
 }
 
-@group(0) @binding(0) var<storage, read_write> out_limbs: array<u32>; // [5, E / 32, 4]
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<f32>>; // [E / 4]
 @group(0) @binding(2) var<storage, read> indices: array<i32>; // [1]
 @group(0) @binding(3) var<storage, read> weight: array<u32>; // [V, E / 8]
@@ -75,11 +74,7 @@ fn main(
     if (wanted == row && start + lane < octets) {
       out[2u * octet] = first;
       out[2u * octet + 1u] = second;
-      out_limbs[octet] = words.high_even;
-      out_limbs[octets + octet] = words.high_odd;
-      out_limbs[2u * octets + octet] = words.low_even;
-      out_limbs[3u * octets + octet] = words.low_odd;
-      out_limbs[4u * octets + octet] = words.rest;
+      store_limb_words(words, octet, octets);
     }
   }
 }

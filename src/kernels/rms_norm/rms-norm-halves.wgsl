@@ -1,16 +1,7 @@
 // rms_norm of rows for subgroup matrices: as rms-norm-quads.wgsl, each value to the bit, but for eight at a
-// time, which become halves. With shared/workgroup-sum.wgsl and shared/octet-halves.wgsl.
-
-struct Params {
-  rows: u32,
-  quads: u32, // width / 4, even
-  epsilon: f32,
-}
+// time, which become halves. With rms-row-quads.wgsl and shared/octet-halves.wgsl. Quads are even.
 
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<u32>>; // f16 [quads / 2, rows]
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [rows, quads]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [quads]
-@group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -23,13 +14,7 @@ fn main(
     return;
   }
   let start = row * params.quads;
-  var squares = vec4<f32>();
-  for (var quad = lane; quad < params.quads; quad += WORKGROUP_SIZE) {
-    let value = x[start + quad];
-    squares += value * value;
-  }
-  let mean = workgroup_sum(dot(squares, vec4<f32>(1.0)), lane) / f32(4u * params.quads);
-  let scale = inverseSqrt(mean + params.epsilon);
+  let scale = scale_of_row(start, lane);
   for (var octet = lane; octet < params.quads / 2u; octet += WORKGROUP_SIZE) {
     let low = x[start + 2u * octet] * scale * weight[2u * octet];
     let high = x[start + 2u * octet + 1u] * scale * weight[2u * octet + 1u];

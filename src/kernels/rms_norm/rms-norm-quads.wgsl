@@ -2,18 +2,9 @@
 // epsilon)
 //
 // One workgroup a row (rows folded over two grid dimensions); its lanes stride over the quads twice, once
-// for the mean square and once to write. With shared/workgroup-sum.wgsl.
-
-struct Params {
-  rows: u32,
-  quads: u32, // width / 4
-  epsilon: f32,
-}
+// for the mean square and once to write. With rms-row-quads.wgsl.
 
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>; // [rows, quads]
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [rows, quads]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [quads]
-@group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -26,13 +17,7 @@ fn main(
     return;
   }
   let start = row * params.quads;
-  var squares = vec4<f32>();
-  for (var quad = lane; quad < params.quads; quad += WORKGROUP_SIZE) {
-    let value = x[start + quad];
-    squares += value * value;
-  }
-  let mean = workgroup_sum(dot(squares, vec4<f32>(1.0)), lane) / f32(4u * params.quads);
-  let scale = inverseSqrt(mean + params.epsilon);
+  let scale = scale_of_row(start, lane);
   for (var quad = lane; quad < params.quads; quad += WORKGROUP_SIZE) {
     out[start + quad] = x[start + quad] * scale * weight[quad];
   }

@@ -1,5 +1,5 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
+import { foldWorkgroupCount, NO_WORKGROUPS } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import { areHalves } from "../shared/halves.ts";
@@ -8,6 +8,7 @@ import workgroupSum from "../shared/workgroup-sum.wgsl";
 import halvesSource from "./rms-norm-halves.wgsl";
 import quadsSource from "./rms-norm-quads.wgsl";
 import source from "./rms-norm.wgsl";
+import rowQuads from "./rms-row-quads.wgsl";
 
 /** What is fixed about a call of `et_vk.rms_norm`. */
 export interface RmsNormShape {
@@ -43,13 +44,13 @@ export function rmsNormHalves(shape: RmsNormShape, capabilities: Capabilities): 
     ...few,
     kernel: defineKernel({
       label: "rms_norm_halves",
-      parts: [workgroupSum, octetHalves, halvesSource],
+      parts: [workgroupSum, rowQuads, octetHalves, halvesSource],
       overrides: few.kernel.overrides,
     }),
   };
   const when = (halves: boolean, dispatch: DispatchTemplate<Live>): DispatchTemplate<Live> => ({
     ...dispatch,
-    grid: (live) => (areHalves(live.rows) === halves ? dispatch.grid(live) : [0, 1, 1]),
+    grid: (live) => (areHalves(live.rows) === halves ? dispatch.grid(live) : NO_WORKGROUPS),
   });
   return {
     name: "rms_norm_halves",
@@ -82,7 +83,7 @@ function quadsDispatch(
   return {
     kernel: defineKernel({
       label: "rms_norm_quads",
-      parts: [workgroupSum, quadsSource],
+      parts: [workgroupSum, rowQuads, quadsSource],
       overrides: { WORKGROUP_SIZE: wide ? wideWorkgroup(capabilities) : WORKGROUP_SIZE },
     }),
     bind,

@@ -11,7 +11,8 @@ import inputLimbs from "./input-limbs.wgsl";
 import inputPartials from "./input-partials.wgsl";
 import joinPartials from "./join-partials.wgsl";
 import limbDot from "./limb-dot.wgsl";
-import limbWords from "./limb-words.wgsl";
+import limbWords from "../shared/limb-words.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import {
   addition,
   groupGrid,
@@ -79,11 +80,11 @@ function joinDispatch(
   return {
     kernel: defineKernel({
       label: "join_partials_limbs",
-      parts: [limbWords, attentionPartials, joinPartials],
+      parts: [limbWords, storeLimbs, attentionPartials, joinPartials],
       constants: { HEADS: heads, HEAD_QUADS: headSize / 4, SHARE: share },
       overrides: { WORKGROUP_SIZE: lanes },
     }),
-    bind: { limbs: "joined", partial_out: "partial_out", partial_stats: "partial_stats" },
+    bind: { out_limbs: "joined", partial_out: "partial_out", partial_stats: "partial_stats" },
     params: ({ position }) => ({ splits: splits.at(position).splits }),
     grid: (live) =>
       joinsApart(shape, live)

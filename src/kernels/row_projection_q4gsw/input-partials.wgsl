@@ -1,5 +1,5 @@
 // The row of x as attention left it. Every workgroup joins the splits for itself and keeps the row as
-// limbs. With attention-partials.wgsl, limb-dot.wgsl and limb-words.wgsl.
+// limbs. With attention-partials.wgsl, limb-dot.wgsl and shared/limb-words.wgsl.
 
 // The row, [5, K / 32, 4]; without squares, as no norm comes between.
 var<workgroup> limbs: array<u32, OCTETS * 5u>;

@@ -1,6 +1,7 @@
 // Attention's row as limbs for input-limbs.wgsl, where there are so many splits that the workgroups of a
 // projection had better not join them each for itself. SHARE lanes have an octet in common: each joins
-// some of its splits, then all of theirs. With attention-partials.wgsl and limb-words.wgsl.
+// some of its splits, then all of theirs. With attention-partials.wgsl, shared/limb-words.wgsl and
+// shared/store-limbs.wgsl.
 enable subgroups;
 requires subgroup_id;
 
@@ -15,7 +16,6 @@ struct Params {
   splits: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> limbs: array<u32>; // [5, K / 32, 4]
 @group(0) @binding(4) var<uniform> params: Params;
 
 // The part of a lane and of that whose number differs in `mask`.
@@ -60,11 +60,7 @@ fn main(
     // Without squares, as no norm comes between.
     let words = limb_words(first.out / first.sum, second.out / second.sum, 0.0, octet);
     if (share == 0u && wanted < OCTETS) {
-      limbs[octet] = words.high_even;
-      limbs[OCTETS + octet] = words.high_odd;
-      limbs[2u * OCTETS + octet] = words.low_even;
-      limbs[3u * OCTETS + octet] = words.low_odd;
-      limbs[4u * OCTETS + octet] = words.rest;
+      store_limb_words(words, octet, OCTETS);
     }
   }
 }

@@ -1,9 +1,9 @@
 // Projections of one row of x by 4-bit matrices whose outputs go on as limbs: a workgroup computes
 // one or two groups of 16 neighbouring outputs that share a limb scale. TEAM lanes take ROWS outputs: they
 // stride over K in blocks of 32 weights, and their sums are added up within subgroups of whatever size,
-// then over them. Which matrices there are and what an output is say group-add.wgsl or group-swiglu.wgsl; what x
-// looks like, input-limbs.wgsl or input-partials.wgsl. With limb-words.wgsl
-// and q4-steps.wgsl.
+// then over them. Which matrices there are and what an output is say group-add.wgsl or group-swiglu.wgsl;
+// what x looks like, input-limbs.wgsl or input-partials.wgsl. With q4-steps.wgsl, shared/limb-words.wgsl and
+// shared/store-limbs.wgsl.
 enable subgroups;
 requires subgroup_id;
 // Whole subgroups take the same way.
@@ -23,7 +23,6 @@ const SUMS: u32 = ROWS * MATRICES;
 // One more than the products: the squares of x.
 const ALL_SUMS: u32 = SUMS + select(0u, 1u, NORM);
 
-@group(0) @binding(0) var<storage, read_write> out_limbs: array<u32>; // [5, N / 32, 4]
 @group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> subgroup_sums: array<f32, WORKGROUP_SIZE / SMALLEST_SUBGROUP * ALL_SUMS>;
@@ -99,13 +98,7 @@ fn write_limbs(first_output: u32, lane: u32) {
   let values = octet_of(octet, NORM_NEXT);
   let words = limb_words(values[0], values[1], squares, octet);
   if (lane < WRITERS) {
-    let octets = params.N / 8u;
-    let at = first_output / 8u + lane;
-    out_limbs[at] = words.high_even;
-    out_limbs[octets + at] = words.high_odd;
-    out_limbs[2u * octets + at] = words.low_even;
-    out_limbs[3u * octets + at] = words.low_odd;
-    out_limbs[4u * octets + at] = words.rest;
+    store_limb_words(words, first_output / 8u + lane, params.N / 8u);
   }
 }
 

@@ -15,9 +15,10 @@ import { LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunabl
 import type { Candidate, OperandEncoding, Tunable } from "../shared/tunable.ts";
 import groupAddSource from "./group-add.wgsl";
 import groupSwigluSource from "./group-swiglu.wgsl";
-import limbWords from "./limb-words.wgsl";
+import limbWords from "../shared/limb-words.wgsl";
 import projectGroupsSource from "./project-groups.wgsl";
 import q4Steps from "./q4-steps.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import { isFused, limbInput, stepConstants, takesPairs, writesLimbs } from "./row-input.ts";
 import type { NothingLive, RowInput, RowProjectionShape } from "./row-input.ts";
 
@@ -150,7 +151,14 @@ export function groupKernel(
 ) {
   return defineKernel({
     label: `${projection.name}_q4gsw_limbs`,
-    parts: [limbWords, q4Steps, ...source.parts, ...projection.parts, projectGroupsSource],
+    parts: [
+      limbWords,
+      storeLimbs,
+      q4Steps,
+      ...source.parts,
+      ...projection.parts,
+      projectGroupsSource,
+    ],
     constants: {
       TEAM: teamOf(variant),
       OUTPUTS: variant.outputs,

@@ -10,7 +10,8 @@ import { rmsNorm } from "../rms_norm/rms-norm.ts";
 import inputF32 from "./input-f32.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
 import limbDot from "./limb-dot.wgsl";
-import limbWords from "./limb-words.wgsl";
+import limbWords from "../shared/limb-words.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import writeLimbsSource from "./write-limbs.wgsl";
 
 /** What all projections of a row have in common. */
@@ -133,7 +134,7 @@ export function limbInput(
   if (input === "limbs") return { ...limbs, scratch: {}, dispatches: [] };
   const kernel = defineKernel({
     label: norm === undefined ? "write_limbs" : "rms_norm_limbs",
-    parts: [limbWords, writeLimbsSource],
+    parts: [limbWords, storeLimbs, writeLimbsSource],
     constants: { NORM: norm !== undefined },
     overrides: { WORKGROUP_SIZE: LIMB_LANES },
   });
@@ -144,7 +145,7 @@ export function limbInput(
     dispatches: [
       {
         kernel,
-        bind: { limbs: "limbs", x: "x", weight: norm === undefined ? "x" : "norm" },
+        bind: { out_limbs: "limbs", x: "x", weight: norm === undefined ? "x" : "norm" },
         params: () => ({ width: K }),
         grid: () => [clampWorkgroupCount(workgroups, capabilities), 1, 1],
       },

@@ -1,6 +1,7 @@
 // Writes a row as limbs for input-limbs.wgsl. With NORM it is the first half of rms_norm:
 // x[c] · weight[c], and beside each group's scale the sum of x², from which the projection finds
-// 1 / √(mean of x² + epsilon) without waiting for anyone. Eight values a lane. With limb-words.wgsl.
+// 1 / √(mean of x² + epsilon) without waiting for anyone. Eight values a lane. With shared/limb-words.wgsl
+// and shared/store-limbs.wgsl.
 enable subgroups;
 requires subgroup_id;
 
@@ -12,7 +13,6 @@ struct Params {
   width: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> limbs: array<u32>; // [5, width / 32, 4]
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>; // [width / 4]
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [width / 4]; x without NORM
 @group(0) @binding(3) var<uniform> params: Params;
@@ -43,11 +43,7 @@ fn main(
     }
     let words = limb_words(first, second, squares, octet);
     if (start + lane < octets) {
-      limbs[octet] = words.high_even;
-      limbs[octets + octet] = words.high_odd;
-      limbs[2u * octets + octet] = words.low_even;
-      limbs[3u * octets + octet] = words.low_odd;
-      limbs[4u * octets + octet] = words.rest;
+      store_limb_words(words, octet, octets);
     }
   }
 }
