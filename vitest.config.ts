@@ -11,15 +11,42 @@ import { wgslText } from "./tools/wgsl-text.ts";
  */
 const lavapipe = fileURLToPath(new URL(".lavapipe/lvp_icd.json", import.meta.url));
 
+const isHeavy = process.env["TETRAD_HEAVY"] === "1";
+
 /** Everything that runs on a GPU, and its kernels alone: of those a model's calls are made. */
 const ALL = "{src,tests}/**/*.gpu.test.ts";
 const KERNELS = "src/kernels/**/*.gpu.test.ts";
 
-const adapter = (name: string, env: Record<string, string>, include = ALL) => ({
+/**
+ * Measuring compiles every candidate of every call, for which lavapipe takes a minute; how it is done is no
+ * different there, and `npm run test:heavy` shows it.
+ */
+const MEASURING = ["src/bench/bench.gpu.test.ts", "src/tune-model.gpu.test.ts"];
+
+/** Tests of kernels that have nothing to do with subgroups, or whose suite runs them in all sizes. */
+const ANY_SUBGROUPS = [
+  "src/kernels/sample/sample.gpu.test.ts",
+  "src/kernels/sdpa_with_kv_cache/sdpa-replay.gpu.test.ts",
+];
+
+const setupFiles = ["tests/support/patient-polling.ts"];
+
+interface Files {
+  readonly include: string;
+  readonly exclude: string[];
+}
+
+const adapter = (
+  name: string,
+  env: Record<string, string>,
+  { include, exclude }: Files = { include: ALL, exclude: [] },
+) => ({
   extends: true as const,
   test: {
     name,
     include: [include],
+    exclude,
+    setupFiles,
     env: { TETRAD_TEST_ADAPTER: name, ...env },
   },
 });
@@ -33,9 +60,14 @@ const lavapipeAdapter = (subgroupSize: number) => {
     VK_DRIVER_FILES: lavapipe,
     XDG_RUNTIME_DIR: process.env["XDG_RUNTIME_DIR"] ?? "/tmp",
     LP_NATIVE_VECTOR_WIDTH: String(subgroupSize * 32),
+    // Most of the time goes to compiling, of which LLVM's optimisations are more than a half.
+    ...(isHeavy ? {} : { GALLIVM_PERF: "nopt" }),
     ...(isMain ? {} : { TETRAD_TEST_ONLY: "subgroups" }),
   };
-  return adapter(`lavapipe-${subgroupSize}`, env, isMain ? ALL : KERNELS);
+  return adapter(`lavapipe-${subgroupSize}`, env, {
+    include: isMain ? ALL : KERNELS,
+    exclude: isHeavy ? [] : isMain ? MEASURING : ANY_SUBGROUPS,
+  });
 };
 
 async function gpuProjects() {
@@ -52,6 +84,7 @@ async function gpuProjects() {
       name: "browser",
       include: ["tests/browser/**/*.test.ts"],
       testTimeout: 900_000,
+      setupFiles,
       // A browser computes on every core.
       fileParallelism: false,
     },
