@@ -9,13 +9,15 @@ import { unpackChromium } from "../../src/platform/node/packaged-chromium.ts";
 const SYSTEM_CHROMIUM = "/usr/bin/chromium";
 
 /**
- * `--enable-unsafe-webgpu` lets Chromium offer its software adapter; those after it
+ * `--enable-unsafe-webgpu` lets Chromium offer its software adapter, whose driver clears workgroup memory by code
+ * that takes seconds to compile: Dawn's own is used, as in Node (`src/platform/node/gpu.ts`). Those after it
  * keep the browser from talking to anyone but the test's server.
  */
 const ARGUMENTS = [
   "--no-sandbox",
   "--headless=new",
   "--enable-unsafe-webgpu",
+  "--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension",
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",

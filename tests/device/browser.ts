@@ -1,6 +1,6 @@
 /**
- * The kernel suites in a page. `?operator=` (repeatable), `?case=` and `?heavy` select; the promise
- * `kernelRun` on the global object is for the program that opened the page.
+ * The kernel suites in a page. `?operator=` (repeatable), `?case=`, `?heavy` and `?once` (every kernel
+ * once) select; the promise `kernelRun` on the global object is for the program that opened the page.
  */
 import { adapterName } from "../../src/gpu/capabilities.ts";
 import { GpuDevice } from "../../src/gpu/device.ts";
@@ -48,6 +48,7 @@ async function run(): Promise<PageRun> {
     operators: query.getAll("operator"),
     caseName: query.get("case") ?? "",
     heavy: query.has("heavy"),
+    kernelsOnce: query.has("once"),
   };
   const outcome = await runSuites(gpu, kernelSuites, selection, showResult);
   const name = adapterName(gpu.capabilities.adapter);

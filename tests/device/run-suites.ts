@@ -10,6 +10,8 @@ export interface Selection {
   readonly caseName?: string;
   /** Heavy cases as well. */
   readonly heavy: boolean;
+  /** Every kernel once: no routes made of kernels that ran before. */
+  readonly kernelsOnce?: boolean;
   /** Draws the samples of large outputs again as a failure reported them. */
   readonly seed?: number;
 }
@@ -20,6 +22,8 @@ export interface SuiteRun {
   readonly heavyLeftOut: number;
   /** Cases this device need not run and cannot: it binds too little at once. */
   readonly notRunnable: number;
+  /** Cases left out because all of their kernels had run. */
+  readonly ranBefore: number;
   readonly failed: number;
 }
 
@@ -56,12 +60,14 @@ function selectSuites(suites: readonly KernelSuite[], operators: readonly string
 export async function runSuites(
   gpu: GpuDevice,
   suites: readonly KernelSuite[],
-  { operators, caseName = "", heavy, ...options }: Selection,
+  { operators, caseName = "", heavy, kernelsOnce = false, ...options }: Selection,
   onResult: (result: CaseResult) => void,
 ): Promise<SuiteRun> {
   const results: CaseResult[] = [];
   let heavyLeftOut = 0;
   let notRunnable = 0;
+  let ranBefore = 0;
+  const ran = kernelsOnce ? new Set<string>() : undefined;
   for (const { operator, cases } of selectSuites(suites, operators)) {
     for (const kernelCase of cases) {
       if (!kernelCase.name.includes(caseName)) continue;
@@ -72,22 +78,33 @@ export async function runSuites(
       const rows = await runCase(gpu, operator, kernelCase, {
         ...options,
         everyCandidate: heavy,
+        ...(ran === undefined ? {} : { ran }),
       }).catch((error: unknown) => [thrown(gpu, operator, kernelCase, error)]);
-      if (rows.length === 0) notRunnable += 1;
+      if (rows.length === 0) {
+        if (ran !== undefined && kernelCase.runnable?.(gpu.capabilities) !== false) ranBefore += 1;
+        else notRunnable += 1;
+      }
       for (const row of rows) onResult(row);
       results.push(...rows);
       gpu.assertUsable();
     }
   }
   const failed = results.filter(({ failure }) => failure !== "").length;
-  return { results, heavyLeftOut, notRunnable, failed };
+  return { results, heavyLeftOut, notRunnable, ranBefore, failed };
 }
 
 /** The line under a table of results. */
-export function summaryLine({ results, failed, heavyLeftOut, notRunnable }: SuiteRun): string {
+export function summaryLine({
+  results,
+  failed,
+  heavyLeftOut,
+  notRunnable,
+  ranBefore,
+}: SuiteRun): string {
   const leftOut = heavyLeftOut === 0 ? "" : `, ${heavyLeftOut} heavy cases left out`;
   const tooLarge = notRunnable === 0 ? "" : `, ${notRunnable} too large for this device`;
-  return `${results.length - failed} passed, ${failed} failed${leftOut}${tooLarge}`;
+  const repeated = ranBefore === 0 ? "" : `, ${ranBefore} cases of kernels that had run`;
+  return `${results.length - failed} passed, ${failed} failed${leftOut}${tooLarge}${repeated}`;
 }
 
 /** The cells of a row: operator, case, variant, route, largest errors, verdict. */

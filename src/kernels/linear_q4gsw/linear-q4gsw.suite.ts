@@ -9,6 +9,7 @@ import {
 } from "./linear-q4gsw.cases.ts";
 import type { LinearCaseOptions } from "./linear-q4gsw.cases.ts";
 
+const LARGE_WEIGHT = "a weight of over 10 MB";
 const HUGE_WEIGHT = "a weight of over 100 MB";
 const MANY_PRODUCTS = "thousands of millions of multiplications";
 
@@ -87,8 +88,8 @@ const MODELS: Readonly<Record<string, readonly (readonly [K: number, N: number])
   ],
 };
 
-/** A weight from which on even one row is left to real GPUs. */
-const HUGE = 100e6;
+/** Elements of a weight of 10 MB, from which on even one row is heavy. The largest of the 1B is less. */
+const LARGE = 20e6;
 
 /** From this many outputs on, 128 rows are work enough for large tiles: 96 of them. */
 const LARGE_TILE_OUTPUTS = 3072;
@@ -96,7 +97,7 @@ const LARGE_TILE_OUTPUTS = 3072;
 function modelCases() {
   return Object.entries(MODELS).flatMap(([label, shapes]) =>
     shapes.flatMap(([K, N]) => {
-      const heavy = K * N > HUGE ? { heavy: HUGE_WEIGHT } : {};
+      const heavy = K * N > LARGE ? { heavy: LARGE_WEIGHT } : {};
       const one = gemvCase([K, N], { label, ...heavy });
       // Only the last row goes through the vocabulary.
       if (N > 100_000) return [one];

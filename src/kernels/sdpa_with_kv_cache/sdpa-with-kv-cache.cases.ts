@@ -31,6 +31,7 @@ export interface SdpaConfig {
   readonly livePosition?: number;
   readonly restrict?: CapabilityOverrides;
   readonly heavy?: string;
+  readonly sweep?: true;
   /** Whatever a device may choose by measuring is checked. */
   readonly candidates?: true;
 }
@@ -168,7 +169,17 @@ export function sdpaCase(
   cacheType: CacheType,
   rows: SdpaShape["rows"],
 ): KernelCase<SdpaLive> {
-  const { heads, kvHeads, headSize, S, cacheLength, position, heavy, restrict = {} } = config;
+  const {
+    heads,
+    kvHeads,
+    headSize,
+    S,
+    cacheLength,
+    position,
+    heavy,
+    sweep,
+    restrict = {},
+  } = config;
   const tunable = (capabilities: Capabilities) =>
     sdpaWithKvCacheTunable(
       sdpaShape(config, cacheType, rows),
@@ -197,5 +208,6 @@ export function sdpaCase(
     tolerance: SDPA_TOLERANCE[cacheType],
     largeTiles: true,
     ...(heavy === undefined ? {} : { heavy }),
+    ...(sweep === undefined ? {} : { sweep }),
   };
 }

@@ -55,6 +55,11 @@ export interface KernelCase<Live> {
   readonly largeTiles?: true;
   /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
   readonly heavy?: string;
+  /**
+   * One of many that differ from each other in constants of their kernels alone, and not the most telling
+   * of them: each is a kernel more to compile. Left out where compiling takes seconds.
+   */
+  readonly sweep?: true;
   /** False for features without which nothing reaches the operator: what makes it asks the same. */
   readonly reachable?: (capabilities: Capabilities) => boolean;
   /** False where a device need not run the case: it asks for more than WebGPU guarantees. */
@@ -219,6 +224,12 @@ async function runVariant<Live>(
 export interface RunOptions {
   /** Only kernels that use subgroups: for adapters that differ from another in nothing else. */
   readonly onlySubgroups?: boolean;
+  /** Only as on a GPU, and candidates only with all of its features. */
+  readonly brief?: boolean;
+  /**
+   * Kernels that ran before, to which those of this case are added: a route made of them alone is left out.
+   */
+  readonly ran?: Set<string>;
   /** Draws the samples of large outputs as a failure reported them; anew after each run if absent. */
   readonly seed?: number;
   /** All candidates, not only those that differ from the default in one constant. */
@@ -300,9 +311,11 @@ interface FeatureVariant {
 function variantsOf(
   capabilities: Capabilities,
   only: string | undefined,
-  { onlySubgroups = false, largeTiles = false }: RunOptions,
+  { onlySubgroups = false, brief = false, largeTiles = false }: RunOptions,
 ): FeatureVariant[] {
-  const wanted = Object.entries(VARIANTS).filter(([name]) => only === undefined || name === only);
+  const wanted = Object.entries(VARIANTS).filter(([name, { software }]) =>
+    only === undefined ? software === false || !brief : name === only,
+  );
   const variants = wanted.map(([variant, overrides]): FeatureVariant => ({
     variant,
     capabilities: restrictCapabilities(capabilities, overrides),
@@ -343,8 +356,8 @@ const withKernels = <Live>(
   })),
 });
 
-const kernelsOf = ({ dispatches }: Route<never>): string =>
-  dispatches.map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides)).join();
+const kernelsOf = ({ dispatches }: Route<never>): string[] =>
+  dispatches.map(({ kernel }) => kernel.source + JSON.stringify(kernel.overrides));
 
 const wrongRoute = (taken: string, wanted: string) => ({
   maxAbsolute: Infinity,
@@ -363,25 +376,31 @@ export async function runCase<Live>(
   kernelCase: KernelCase<Live>,
   options: RunOptions = {},
 ): Promise<CaseResult[]> {
-  const { onlySubgroups = false, everyCandidate = false, seed } = options;
+  const { onlySubgroups = false, brief = false, everyCandidate = false, ran, seed } = options;
   if (kernelCase.runnable?.(gpu.capabilities) === false) return [];
   const data = cachedData(kernelCase);
   const seen = new Set<string>();
   const results: CaseResult[] = [];
   const only = onlyVariant(kernelCase, gpu.capabilities);
   const largeTiles = options.largeTiles ?? kernelCase.largeTiles ?? false;
-  const variants = variantsOf(gpu.capabilities, only, { onlySubgroups, largeTiles });
+  const variants = variantsOf(gpu.capabilities, only, { onlySubgroups, brief, largeTiles });
   for (const { variant, capabilities, adapt } of variants) {
     if (kernelCase.reachable?.(capabilities) === false) continue;
-    for (const candidate of routesOf(kernelCase, capabilities, everyCandidate)) {
+    const routes = routesOf(kernelCase, capabilities, everyCandidate);
+    for (const candidate of brief && variant !== "gpu" ? routes.slice(0, 1) : routes) {
       const { name, isDefault, make, ownTolerance } = candidate;
       const route = adapt(make());
       if (route === undefined) continue;
       // Candidates may differ in their grids alone.
-      const identity = (isDefault ? "" : name) + kernelsOf(route);
+      const kernels = kernelsOf(route);
+      const identity = (isDefault ? "" : name) + kernels.join();
       if (seen.has(identity)) continue;
       seen.add(identity);
       if (onlySubgroups && !usesSubgroups(route)) continue;
+      if (ran !== undefined) {
+        if (kernels.every((kernel) => ran.has(kernel))) continue;
+        for (const kernel of kernels) ran.add(kernel);
+      }
       const tolerance = ownTolerance ?? toleranceOf(kernelCase, capabilities);
       const wanted = isDefault ? kernelCase.expectRoute(capabilities) : route.name;
       results.push({
