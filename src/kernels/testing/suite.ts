@@ -224,7 +224,7 @@ async function runVariant<Live>(
 export interface RunOptions {
   /** Only kernels that use subgroups: for adapters that differ from another in nothing else. */
   readonly onlySubgroups?: boolean;
-  /** Only as on a GPU, and candidates only with all of its features. */
+  /** Only as on a GPU, and only the product's routes where nothing was measured. */
   readonly brief?: boolean;
   /**
    * Kernels that ran before, to which those of this case are added: a route made of them alone is left out.
@@ -387,7 +387,7 @@ export async function runCase<Live>(
   for (const { variant, capabilities, adapt } of variants) {
     if (kernelCase.reachable?.(capabilities) === false) continue;
     const routes = routesOf(kernelCase, capabilities, everyCandidate);
-    for (const candidate of brief && variant !== "gpu" ? routes.slice(0, 1) : routes) {
+    for (const candidate of brief ? routes.slice(0, 1) : routes) {
       const { name, isDefault, make, ownTolerance } = candidate;
       const route = adapt(make());
       if (route === undefined) continue;
