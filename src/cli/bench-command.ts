@@ -12,10 +12,12 @@ import { GpuDevice } from "../gpu/device.ts";
 import { buildModel } from "../models/index.ts";
 import { openModel } from "../open-model.ts";
 import { findGpu } from "../platform/node/gpu.ts";
+import { pollPatiently } from "../platform/node/patient-polling.ts";
 import { openSource } from "../platform/node/open-source.ts";
 import { benchTables } from "./bench-tables.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
 import { listOption, numberOption } from "./option-values.ts";
+import { warn } from "./warn.ts";
 
 /** The flags of `tetrad bench`, as Commander names them. */
 interface BenchFlags {
@@ -81,10 +83,6 @@ export function addBench(
     .action(async (model: string | undefined, flags: BenchFlags) =>
       setExitCode(await benchCommand(model, flags, version)),
     );
-}
-
-function warn(message: string): void {
-  process.stderr.write(`tetrad: warning: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
 }
 
 function shapeSubject(name: string): BenchSubject {
@@ -177,7 +175,9 @@ async function benchCommand(
             ...(onFallback === undefined ? {} : { onFallback }),
           });
           onFallback = undefined;
-          return GpuDevice.fromAdapter(adapter, gpu.wgslLanguageFeatures);
+          const device = await GpuDevice.fromAdapter(adapter, gpu.wgslLanguageFeatures);
+          if (device.capabilities.software) pollPatiently();
+          return device;
         },
         versions: { tetrad: version, ...process.versions },
         dawnFeatures,

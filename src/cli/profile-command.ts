@@ -4,14 +4,16 @@ import { pathToFileURL } from "node:url";
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { LoadOptions, ProfileResult, TetradOptions } from "../api.ts";
-import { profileBars, profileSvg, profileTrace, profileTsv, Tetrad } from "../node.ts";
-import type { Model } from "../node.ts";
+import { profileBars, profileSvg, profileTrace, profileTsv } from "../node.ts";
+import type { Model, Tetrad } from "../node.ts";
 import { openSource } from "../platform/node/open-source.ts";
+import { createTetrad } from "./create-tetrad.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
 import { numberOption } from "./option-values.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { parseTarget, readStandardInput } from "./prompt.ts";
 import { formatCount } from "./quantities.ts";
+import { warn } from "./warn.ts";
 
 /** The flags of `tetrad profile`, as Commander names them. */
 interface ProfileOptions {
@@ -60,10 +62,6 @@ export function addProfile(
     .action(async (words: string[], options: ProfileOptions) =>
       setExitCode(await profileCommand(words, options, embeddedModel)),
     );
-}
-
-function warn(message: string): void {
-  process.stderr.write(`tetrad: warning: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
 }
 
 async function writeReports(
@@ -121,7 +119,7 @@ async function profileCommand(
   const source = await openSource(target.model ?? pathToFileURL(embeddedModel), signal);
   let tetrad: Tetrad | undefined;
   try {
-    tetrad = await Tetrad.create(tetradOptions(flags));
+    tetrad = await createTetrad(tetradOptions(flags));
     const model = await tetrad.load(source, {
       ...loadOptions(flags),
       onProgress: bar.update,

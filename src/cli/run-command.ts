@@ -9,13 +9,14 @@ import type {
   TetradOptions,
 } from "../api.ts";
 import type { ByteSource } from "../byte-source.ts";
-import { Tetrad } from "../node.ts";
-import type { Model } from "../node.ts";
+import type { Model, Tetrad } from "../node.ts";
 import { openSource } from "../platform/node/open-source.ts";
+import { createTetrad } from "./create-tetrad.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { parseTarget, readStandardInput } from "./prompt.ts";
 import { formatDuration } from "./quantities.ts";
+import { warn } from "./warn.ts";
 
 /** The flags of `tetrad run`, as Commander names them. */
 export interface RunOptions {
@@ -79,7 +80,7 @@ function warner(bar: ProgressBar): (message: string) => void {
     if (printed.has(message)) return;
     printed.add(message);
     bar.clear();
-    process.stderr.write(`tetrad: warning: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
+    warn(message);
   };
 }
 
@@ -158,18 +159,18 @@ export async function runCommand(
     interruption.abort();
   });
   const bar = new ProgressBar(process.stderr);
-  const warn = warner(bar);
+  const warnOnce = warner(bar);
   let source: ByteSource | undefined;
   let tetrad: Tetrad | undefined;
   let model: Model | undefined;
   try {
     // First of all, so that a wrong path is told at once.
     source = await openSource(target.model ?? pathToFileURL(embeddedModel), signal);
-    tetrad = await Tetrad.create(
+    tetrad = await createTetrad(
       given<TetradOptions>({
         requireGpu: flags.requireGpu,
         forceSoftware: flags.software,
-        onWarning: warn,
+        onWarning: warnOnce,
       }),
     );
     model = await tetrad.load(source, loadOptions(flags, signal, bar));

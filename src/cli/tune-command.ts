@@ -3,11 +3,13 @@ import { pathToFileURL } from "node:url";
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { TunedCall, TuneResult } from "../api.ts";
-import { Tetrad } from "../node.ts";
+import type { Tetrad } from "../node.ts";
 import { openSource } from "../platform/node/open-source.ts";
+import { createTetrad } from "./create-tetrad.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
 import { numberOption, precisionOption } from "./option-values.ts";
 import { formatTable } from "./table.ts";
+import { warn } from "./warn.ts";
 
 /** The flags of `tetrad tune`, as Commander names them. */
 interface TuneFlags {
@@ -54,10 +56,6 @@ export function addTune(
     .action(async (model: string | undefined, flags: TuneFlags) =>
       setExitCode(await tuneCommand(model, flags, embeddedModel)),
     );
-}
-
-function warn(message: string): void {
-  process.stderr.write(`tetrad: warning: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
 }
 
 const microseconds = (us: number | undefined): string => (us === undefined ? "–" : us.toFixed(1));
@@ -107,7 +105,7 @@ async function tuneCommand(
   const source = await openSource(model ?? pathToFileURL(embeddedModel), signal);
   let tetrad: Tetrad | undefined;
   try {
-    tetrad = await Tetrad.create({
+    tetrad = await createTetrad({
       ...(requireGpu === undefined ? {} : { requireGpu }),
       ...(software === undefined ? {} : { forceSoftware: software }),
       onWarning: warn,
