@@ -4,7 +4,7 @@ import { clampWorkgroupCount, divideCeil, NO_WORKGROUPS } from "../../gpu/dispat
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
-import { partialBytes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
+import { partialBytes, partialSizes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
 import type { Tunable } from "../shared/tunable.ts";
 import attentionPartials from "./attention-partials.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
@@ -114,7 +114,8 @@ export function attentionLinearAddTunable(
     storageBytes: limbBytes(K),
   };
   const longest = { position: cacheLength - 1 };
-  const everApart = joinsApart(attention, longest);
+  // Not at the last position: splits grow longer when there are as many as may be, and so fewer.
+  const everApart = 4 * partialSizes(attention, splits.most).partial_out >= JOIN_APART_BYTES;
   const route = (variant: GroupVariant): Route<AttentionLive> => {
     const dispatch = (
       apart: boolean,

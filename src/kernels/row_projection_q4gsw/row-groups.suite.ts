@@ -274,6 +274,9 @@ export const rowGroupsSuite = defineSuite("row_projection_to_limbs", [
   // Splits that are joined apart: octets of one head and of two, all shares alike and not
   attentionCase([8, 1, 128, 4096, 4095, 64]),
   attentionCase([16, 2, 36, 4096, 3700, 64], { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
+  // At the end of the cache they are longer, and so few that they are not
+  attentionCase([14, 2, 64, 4160, 4000, 32]),
+  attentionCase([14, 2, 64, 4160, 4159, 32]),
   // Every layout that a device may choose, where the default is one group a workgroup, and two
   swiglu(1024, 64, { candidates: true }),
   swiglu(64, 4224, { candidates: true }),
