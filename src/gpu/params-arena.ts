@@ -47,6 +47,12 @@ export class ParamsArena {
     return this.#uniforms === undefined;
   }
 
+  /** Whether a slot's kernel takes Params: it has some, and was not compiled with their values. */
+  takes(slot: number): boolean {
+    const compiled = this.#kernel(slot);
+    return compiled.immediates || usesUniform(compiled);
+  }
+
   /** A slot's bind group: its uniforms, and for every other binding what `resource` says. */
   createBindGroup(
     slot: number,

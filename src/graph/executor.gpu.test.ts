@@ -1,10 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { requestTestDevice } from "../../tests/support/gpu.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import { defineKernel } from "../gpu/kernel.ts";
+import { ReadbackRing } from "../gpu/readback-ring.ts";
+import { NO_WORK } from "../gpu/work.ts";
 import { BufferSet } from "./buffer-set.ts";
 import { GraphBuilder } from "./builder.ts";
 import { ConstantStore } from "./constant-store.ts";
 import { Executor } from "./executor.ts";
+import type { Tensor } from "./ir.ts";
 import { planGraph } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { symIntRoot, SymIntValues } from "./symint.ts";
@@ -88,5 +92,73 @@ describe("Executor.update", () => {
     executor.update(values);
     expect(counts[1]).toBeGreaterThanOrEqual(1);
     executor.dispose();
+  });
+});
+
+describe("Executor.prepare", () => {
+  let gpu: GpuDevice;
+  beforeAll(async () => {
+    gpu = await requestTestDevice();
+  });
+
+  test("a kernel that no constants compile with is given its Params", async () => {
+    const kernel = defineKernel({
+      label: "divide",
+      parts: [
+        `
+struct Params { by: u32, otherwise: u32 }
+@group(0) @binding(0) var<storage, read_write> out: array<u32>;
+@group(0) @binding(1) var<uniform> params: Params;
+@compute @workgroup_size(1) fn main() {
+  if (params.by > 0u) { out[0] = 8u / params.by; } else { out[0] = params.otherwise; }
+}`,
+      ],
+    });
+    const out: Tensor = {
+      kind: "tensor",
+      name: "out",
+      dtype: "i32",
+      dims: [1],
+      storage: { kind: "state" },
+    };
+    const constantParams = { by: 0, otherwise: 7 };
+    await expect(gpu.pipelines.get(kernel, { constants: constantParams })).rejects.toThrow();
+    const plan: Plan = {
+      name: "test",
+      dispatches: [
+        {
+          label: "divide",
+          kernel,
+          bindings: { out: { kind: "tensor", tensor: out, byteOffset: 0 } },
+          live: () => ({}),
+          params: () => constantParams,
+          constantParams,
+          grid: () => [1, 1, 1],
+          work: () => NO_WORK,
+        },
+      ],
+      slotBytes: [],
+      tensors: [out],
+      constants: [],
+      inputs: [],
+      outputs: [out],
+      routes: [],
+      tunables: [],
+    };
+    const buffers = new BufferSet(gpu, "test", new ConstantStore(gpu));
+    buffers.allocate([plan]);
+    const executor = await Executor.prepare(gpu, plan, buffers);
+    const results = new ReadbackRing(gpu, "test.out", 4);
+    executor.update(new SymIntValues());
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    executor.encode(pass);
+    pass.end();
+    const readback = results.copy(encoder, buffers.tensor(out), 0, 4);
+    gpu.queue.submit([encoder.finish()]);
+    expect([...new Uint32Array(await readback.read())]).toEqual([7]);
+    executor.dispose();
+    results.dispose();
+    buffers.dispose();
   });
 });

@@ -124,8 +124,7 @@ export class Executor {
     dispatch.reads = reads;
     for (const root of reads) this.#seen.set(root, values.get(root));
     dispatch.grid = planned.grid(live);
-    const isConstant = planned.constantParams !== undefined || planned.kernel.params.length === 0;
-    if (!isConstant) this.#params.update(slot, planned.params(live));
+    if (this.#params.takes(slot)) this.#params.update(slot, planned.params(live));
   }
 
   /** Encodes the plan's dispatches into a compute pass. Call {@link update} first. */
