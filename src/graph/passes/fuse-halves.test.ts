@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { GPU as PLAIN_GPU } from "../../../tests/support/gpu-record.ts";
+import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import { planGraph } from "../plan.ts";
 import { SymIntValues } from "../symint.ts";
@@ -81,6 +82,19 @@ describe("fuseHalves", () => {
 
   test("sizes without kernels on matrices stay", () => {
     expect(opsOf({ feedForwardSize: 224 })).toEqual([...QKV, ...PLAIN_FEED_FORWARD]);
+  });
+
+  test("gate and up stay apart where the device cannot bind the weights of both at once", () => {
+    // So wide that other kernels' scratch is less.
+    const { graph: layer } = promptLayer(64, { hiddenSize: 512, feedForwardSize: 8512 });
+    const opsWithin = (maxStorageBufferBindingSize: number) => {
+      const capabilities = restrictCapabilities(GPU, { limits: { maxStorageBufferBindingSize } });
+      const graph = optimizeGraph(joinProjections(layer, capabilities), capabilities);
+      return planGraph(graph, capabilities).routes.map(({ op }) => op);
+    };
+    const both = 2 * 8512 * 256;
+    expect(opsWithin(both)).toContain(SWIGLU_HALVES);
+    expect(opsWithin(both - 1)).not.toContain(SWIGLU_HALVES);
   });
 
   test("projections stay where the device was measured to prefer tiles, and are asked for again", () => {

@@ -1,4 +1,5 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
+import { weightScratch } from "../../kernels/linear_q4gsw/gemm-matrix.ts";
 import { linearQ4gswTunable, takesMatrices } from "../../kernels/linear_q4gsw/linear-q4gsw.ts";
 import { servesSwigluHalves } from "../../kernels/linear_q4gsw/swiglu-halves.ts";
 import { candidateNamed } from "../../kernels/shared/tunable.ts";
@@ -120,6 +121,7 @@ export function fuseHalves(
       isSwiglu(gate, up) &&
       shape !== undefined &&
       servesSwigluHalves(shape, capabilities) &&
+      bindsBoth(shape, capabilities) &&
       shape.N === result.dims.at(-1) &&
       isOnlyProjected(result);
     if (!serves) return node;
@@ -147,6 +149,12 @@ export function fuseHalves(
     return linear === undefined ? node : linearOf(linear);
   });
   return { ...graph, nodes };
+}
+
+/** Whether the weights of gate and up, put in order for one product, can be bound at once. */
+function bindsBoth(shape: LinearShape, { limits }: Capabilities): boolean {
+  const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+  return Object.values(weightScratch(shape, 2 * shape.N)).every((bytes) => bytes <= most);
 }
 
 /** Whether two projections can be gate and up of one product: alike, and nothing else. */
