@@ -87,6 +87,30 @@ describe("DecoderSession", () => {
     expect(await collect(session)).toEqual(expected);
   });
 
+  test("disposing ends a generation in the middle, and what it queued", async () => {
+    const other = await open(gpu);
+    const allocated = gpu.allocatedBytes;
+    const errors: string[] = [];
+    const listen = (event: GPUUncapturedErrorEvent) => errors.push(event.error.message);
+    gpu.device.addEventListener("uncapturederror", listen);
+    const disposed = await open(gpu);
+    const running = disposed.decode({ prompt: PROMPT, maxTokens: 20 });
+    expect((await running.next()).value).toBe(expected[0]);
+    await disposed.dispose();
+    const rest = async () => {
+      const tokens: number[] = [];
+      for await (const token of running) tokens.push(token);
+      return tokens;
+    };
+    await expect(rest()).rejects.toThrow(/disposed|read back/);
+    await gpu.idle();
+    gpu.device.removeEventListener("uncapturederror", listen);
+    expect(errors).toEqual([]);
+    expect(gpu.allocatedBytes).toBe(allocated);
+    expect(await collect(other)).toEqual(expected);
+    await other.dispose();
+  });
+
   test("bad requests are refused before anything is written", async () => {
     const bad: Partial<DecodeRequest>[] = [
       { prompt: [] },

@@ -90,8 +90,7 @@ export class DecoderSession {
   }
 
   /**
-   * Plans, allocates, streams the weights to the GPU, and compiles what a greedy answer needs. `pass`
-   * rewrites the graphs before they are planned.
+   * Plans, allocates, streams the weights to the GPU, and compiles what a greedy answer needs.
    */
   static async load(
     gpu: GpuDevice,
@@ -144,9 +143,14 @@ export class DecoderSession {
     return executor;
   }
 
+  /** Throws where there is nothing to run on any more, be it in the middle of a request. */
+  #assertUsable(): void {
+    if (this.#disposed) throw new RequestError("generate: the model was disposed");
+    this.#gpu.assertUsable();
+  }
+
   #check({ prompt, maxTokens }: DecodeRequest): void {
     const { vocabularySize, contextLength } = this.decoder;
-    if (this.#disposed) throw new RequestError("generate: the model was disposed");
     if (this.#busy) throw new RequestError("generate: another generation of this model is running");
     if (prompt.length === 0) throw new RequestError("generate: the prompt is empty");
     if (prompt.length > contextLength) {
@@ -171,10 +175,10 @@ export class DecoderSession {
    * `DeviceError` when the device fails; after either the session can be used again.
    */
   async *decode(request: DecodeRequest): AsyncGenerator<number, void, void> {
+    this.#assertUsable();
     this.#check(request);
     const sampling = samplingWords(request.sampling);
     request.signal?.throwIfAborted();
-    this.#gpu.assertUsable();
     this.#busy = true;
     this.#profiler = request.profiler;
     this.#onSubmit = request.onSubmit;
@@ -254,6 +258,7 @@ export class DecoderSession {
   }
 
   #writeSamplerState(prompt: readonly number[], sampling: Uint32Array<ArrayBuffer>): void {
+    this.#assertUsable();
     const { state } = this.plans;
     const seen = new Uint32Array(Math.ceil(this.decoder.vocabularySize / 32));
     for (const id of prompt) seen[id >>> 5]! |= 1 << (id & 31);
@@ -263,6 +268,7 @@ export class DecoderSession {
   }
 
   #writePosition(position: number): void {
+    this.#assertUsable();
     const buffer = this.#buffers.tensor(this.decoder.inputPos);
     this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array([position]));
     this.#values.set(this.decoder.position, position);
@@ -305,7 +311,7 @@ export class DecoderSession {
     sample = true,
     runs = 1,
   ): Promise<number>[] {
-    this.#gpu.assertUsable();
+    this.#assertUsable();
     const began = this.#onSubmit === undefined ? 0 : performance.now();
     const position = this.#values.get(this.decoder.position);
     const encoder = this.#gpu.device.createCommandEncoder({ label: executor.plan.name });
