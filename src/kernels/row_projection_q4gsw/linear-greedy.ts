@@ -7,6 +7,7 @@ import settings from "../sample/sampler-settings.wgsl";
 import orderKey from "../shared/order-key.wgsl";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import workgroupBest from "../shared/workgroup-best.wgsl";
+import { mostLanes } from "../shared/workgroup-lanes.ts";
 import { rowTunable } from "./fused-projection.ts";
 import type { Projection } from "./fused-projection.ts";
 import linearGreedySource from "./linear-greedy.wgsl";
@@ -22,6 +23,10 @@ import type { NothingLive, RowProjectionShape } from "./row-input.ts";
 const WORKGROUPS = [8192, 4096, 2048, 16_384] as const;
 
 const MOST_FINAL_LANES = 1024;
+
+/** Lanes of the one workgroup that joins the workgroups' tokens. */
+const finalLanes = (capabilities: Capabilities): number =>
+  Math.min(MOST_FINAL_LANES, mostLanes(capabilities));
 
 /** `norm_linear_greedy_q4gsw`: a projection to a vocabulary of N tokens. */
 export interface NormLinearGreedyShape extends RowProjectionShape {
@@ -72,17 +77,6 @@ export function normLinearGreedyTunable(
     // Which of two nearly equal logits is the larger may differ.
     undetermined: ["token", "seen", "history"],
   };
-}
-
-/** Lanes of the one workgroup that joins the workgroups' tokens: a power of two. */
-function finalLanes({ limits }: Capabilities): number {
-  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = limits;
-  const most = Math.min(
-    MOST_FINAL_LANES,
-    maxComputeInvocationsPerWorkgroup,
-    maxComputeWorkgroupSizeX,
-  );
-  return 2 ** Math.floor(Math.log2(most));
 }
 
 /** The projection of `candidate` with the choice after it. */

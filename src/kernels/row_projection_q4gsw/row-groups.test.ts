@@ -1,11 +1,16 @@
 import { expect, test } from "vitest";
 import { GPU } from "../../../tests/support/gpu-record.ts";
-import { linearAddLimbsTunable } from "./row-groups.ts";
+import { restrictCapabilities } from "../../gpu/capabilities.ts";
+import { workgroupSize } from "../../gpu/workgroup-size.ts";
+import { linearAddLimbsTunable, projectsToLimbs } from "./row-groups.ts";
 
-const candidateNames = (K: number, N: number): string[] => {
+const tunable = (K: number, N: number, capabilities = GPU) => {
   const shape = { K, N, groupSize: 32, scaleType: "f16", input: "limbs" } as const;
-  return linearAddLimbsTunable(shape, GPU).candidates.map(({ name }) => name);
+  return linearAddLimbsTunable(shape, capabilities);
 };
+
+const candidateNames = (K: number, N: number): string[] =>
+  tunable(K, N).candidates.map(({ name }) => name);
 
 test("where workgroups of 32 outputs would be too few, one has 16", () => {
   expect(candidateNames(8192, 2048)[0]).toBe("outputs16/lanes1024/rows2/step2");
@@ -18,4 +23,16 @@ test("every way to share out the lanes is a candidate, and no more than there is
   expect(names).toContain("outputs32/lanes1024/rows4/step2");
   expect(names).toContain("outputs16/lanes512/rows1/step1");
   expect(names.length).toBeLessThan(40);
+});
+
+test("keeps within the device's workgroups, whatever their sizes", () => {
+  for (const maxComputeWorkgroupSizeX of [128, 256, 384, 768]) {
+    const device = restrictCapabilities(GPU, { limits: { maxComputeWorkgroupSizeX } });
+    const lanes = tunable(8192, 2048, device).candidates.flatMap(({ route }) =>
+      route().dispatches.map(({ kernel }) => workgroupSize(kernel)[0]),
+    );
+    expect(Math.max(...lanes)).toBe(2 ** Math.floor(Math.log2(maxComputeWorkgroupSizeX)));
+  }
+  const tiny = restrictCapabilities(GPU, { limits: { maxComputeInvocationsPerWorkgroup: 16 } });
+  expect(projectsToLimbs({ K: 64, N: 64, groupSize: 32 }, tiny)).toBe(false);
 });

@@ -13,6 +13,7 @@ import { productWork } from "../../gpu/work.ts";
 import sigmoid from "../shared/sigmoid.wgsl";
 import { LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, OperandEncoding, Tunable } from "../shared/tunable.ts";
+import { mostLanes } from "../shared/workgroup-lanes.ts";
 import groupAddSource from "./group-add.wgsl";
 import groupSwigluSource from "./group-swiglu.wgsl";
 import limbWords from "../shared/limb-words.wgsl";
@@ -52,12 +53,11 @@ export function projectsToLimbs(
   shape: Pick<LimbProjectionShape, "K" | "groupSize" | "N">,
   capabilities: Capabilities,
 ): boolean {
-  const { subgroups, limits } = capabilities;
   return (
     writesLimbs(capabilities) &&
     isFused(shape, capabilities) &&
     shape.N % LIMB_BLOCK_SIZE === 0 &&
-    limits.maxComputeInvocationsPerWorkgroup >= (subgroups?.maxSize ?? Infinity)
+    mostLanes(capabilities) >= smallestTeam(capabilities)
   );
 }
 
@@ -93,8 +93,7 @@ function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities
   const outputs = shape.N / 32 < LARGE_GPU_MULTIPROCESSORS ? 16 : 32;
   const wanted = wantedLanes(blocks, outputs);
   const smallest = smallestTeam(capabilities);
-  const { maxComputeInvocationsPerWorkgroup: most } = capabilities.limits;
-  const lanes = Math.max(smallest, Math.min(most, wanted.workgroup));
+  const lanes = Math.min(mostLanes(capabilities), Math.max(smallest, wanted.workgroup));
   const team = Math.max(smallest, Math.min(wanted.team, (lanes * MAX_ROWS) / outputs));
   const rows = Math.max(1, (team * outputs) / lanes);
   return { outputs, lanes, rows, step: blocks >= LONG_BLOCKS && takesPairs(shape) ? 2 : 1 };
@@ -118,7 +117,7 @@ function variants(
     const sums = (lanes / (subgroups?.minSize ?? 1)) * (matrices * rows + 1);
     const bytes = 4 * (sums + 2 * outputs) + storageBytes;
     return (
-      lanes <= limits.maxComputeInvocationsPerWorkgroup &&
+      lanes <= mostLanes(capabilities) &&
       bytes <= limits.maxComputeWorkgroupStorageSize &&
       teamOf(variant) >= smallestTeam(capabilities) &&
       teamBlocks(variant) <= Math.max(shape.K / 32, teamBlocks(first))
