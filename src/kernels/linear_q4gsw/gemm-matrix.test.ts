@@ -4,6 +4,7 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { workgroupSize } from "../../gpu/workgroup-size.ts";
 import { linearQ4gsw } from "./linear-q4gsw.ts";
 import type { LinearQ4gswShape } from "./linear-q4gsw.ts";
+import { qkvHalvesQ4gsw } from "./qkv-halves.ts";
 
 const MATRIX = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 } as const;
 
@@ -134,6 +135,31 @@ describe("linear_q4gsw on subgroup matrices", () => {
       weight_columns: (2048 * 480) / 2,
       scale_halves: (2 * 2048 * 480) / 16,
     });
+  });
+
+  test("what a run touches of scratch is counted, not what the largest run needs", () => {
+    const [M, N, K] = [65, 2048, 2048];
+    const touched = linearQ4gsw({ ...SHAPE, N, maxM: 2048 }, GPU)
+      .dispatches.filter(({ grid }) => !grid({ M }).includes(0))
+      .map(({ work }) => work?.({ M }).bytes);
+    const parts = 4 * 8 * M * N;
+    const [prepare, multiply, sum] = touched;
+    expect(touched.length).toBe(3);
+    expect(prepare).toEqual({ x_halves: 2 * M * K });
+    expect(multiply).toMatchObject({ x_halves: 2 * M * K, parts });
+    expect(sum).toMatchObject({ parts, out: 4 * M * N });
+  });
+
+  test("sums of q, k and v each take their own columns of the parts", () => {
+    const rows = [1024, 256, 256] as const;
+    const M = 70;
+    const shape = { rows, K: 2048, groupSize: 32, scaleType: "f16", maxM: 512 } as const;
+    const sums = qkvHalvesQ4gsw(shape, GPU).dispatches.filter(
+      ({ kernel, grid }) => kernel.label.endsWith("sum_splits") && !grid({ M }).includes(0),
+    );
+    expect(sums.map(({ work }) => work?.({ M }).bytes?.["parts"])).toEqual(
+      rows.map((columns) => 4 * 8 * M * columns),
+    );
   });
 
   test("keeps within the device's workgroups", () => {

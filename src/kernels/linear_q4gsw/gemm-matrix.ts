@@ -133,6 +133,9 @@ export function matrixChoice(
 
 export type Choose = (M: number) => MatrixChoice | undefined;
 
+/** Bytes of what so many workgroups did of sums. */
+const partsBytes = (M: number, N: number, splits: number): number => 4 * splits * M * N;
+
 /** The tiles that up to maxM rows use, and bytes of the parts of sums that workgroups share. */
 export function usedTiles({ N, maxM = 1 }: LinearQ4gswShape, choose: Choose) {
   const tiles = new Set<MatrixTile>();
@@ -141,7 +144,7 @@ export function usedTiles({ N, maxM = 1 }: LinearQ4gswShape, choose: Choose) {
     const choice = choose(M);
     if (choice === undefined) continue;
     tiles.add(choice.tile);
-    if (choice.splits > 1) partBytes = Math.max(partBytes, 4 * choice.splits * M * N);
+    if (choice.splits > 1) partBytes = Math.max(partBytes, partsBytes(M, N, choice.splits));
   }
   return { tiles, partBytes };
 }
@@ -187,6 +190,7 @@ function prepareDispatch(
       choose(M) === undefined
         ? NO_WORKGROUPS
         : foldWorkgroupCount(xWorkgroups(M) + prepareWorkgroups(N, K / 32), capabilities),
+    work: ({ M }) => ({ bytes: { x_halves: 2 * M * K } }),
   };
 }
 
@@ -269,7 +273,19 @@ export function multiplyDispatch(
   const prepared = { weight: "weight_columns", scales: "scale_halves" };
   const x = shape.xHalves === true ? "x" : "x_halves";
   const out = split ? { out: "parts" } : {};
-  return { ...dispatch, bind: { ...dispatch.bind, ...prepared, x, ...out } };
+  return {
+    ...dispatch,
+    bind: { ...dispatch.bind, ...prepared, x, ...out },
+    // Scratch is as large as the largest run needs.
+    work: ({ M }) => ({
+      ...dispatch.work?.({ M }),
+      bytes: {
+        ...dispatch.work?.({ M }).bytes,
+        x_halves: 2 * M * shape.K,
+        parts: partsBytes(M, shape.N, choose(M)?.splits ?? 1),
+      },
+    }),
+  };
 }
 
 /** Which columns of parts are a matrix's, where several were multiplied as one. */
@@ -310,6 +326,15 @@ export function sumDispatch(
     }),
     grid: ({ M }) =>
       splits(M) > 1 ? elementwiseGrid(M * N, SUM_LANES, capabilities) : NO_WORKGROUPS,
+    // Of a whole result a shard touches its columns, and of parts those of this matrix.
+    work: ({ M }) => ({
+      bytes: {
+        parts: partsBytes(M, N, splits(M)),
+        out: 4 * M * N,
+        bias: 4 * N,
+        residual: 4 * M * N,
+      },
+    }),
   };
 }
 
