@@ -67,6 +67,23 @@ const randomValues = [
   ...allRoutes(configure("random", [8, 2, 64, 1, 351, 340], { random: 3 }), ["f32"]),
   ...allRoutes(configure("random", [8, 2, 64, 40, 351, 300], { random: 3 }), ["f32"]),
   ...allRoutes(configure("random", [8, 2, 64, 1, 351, 340], { random: 1 }), ["f16"]),
+  // A split has one round's positions, unless the context is very long or the CPU's position old.
+  ...["f32" as const, "f16" as const].flatMap((cacheType) => [
+    sdpaCase(
+      configure("random, rounds", [8, 2, 64, 1, 351, 340], { random: 2, livePosition: 0 }),
+      cacheType,
+      "one",
+    ),
+    sdpaCase(
+      configure("rising, rounds", [8, 2, 64, 1, 351, 340], {
+        rising: true,
+        scale: 1.5,
+        livePosition: 0,
+      }),
+      cacheType,
+      "one",
+    ),
+  ]),
 ];
 
 /** What makes a case part of a sweep, unless its value is one of the `telling` ones. */
