@@ -31,15 +31,18 @@ function unchanging({ kernel, live, params }: ParamSource): ParamValues | undefi
 export function constantParams(
   dispatches: readonly ParamSource[],
 ): readonly (ParamValues | undefined)[] {
-  const keyOf = ({ kernel }: ParamSource) => JSON.stringify([kernel.source, kernel.overrides]);
+  // Sources are long and dispatches many: each is looked at once, and not escaped.
+  const keys = dispatches.map(
+    ({ kernel }) => `${JSON.stringify(kernel.overrides)} ${kernel.source}`,
+  );
   const values = dispatches.map(unchanging);
   const uses = new Map<string, Set<string>>();
-  dispatches.forEach((dispatch, index) => {
-    const key = keyOf(dispatch);
+  values.forEach((params, index) => {
+    const key = keys[index] ?? "";
     const known = uses.get(key) ?? new Set();
-    uses.set(key, known.add(JSON.stringify(values[index])));
+    uses.set(key, known.add(JSON.stringify(params)));
   });
-  return dispatches.map((dispatch, index) =>
-    uses.get(keyOf(dispatch))?.size === 1 ? values[index] : undefined,
+  return values.map((params, index) =>
+    uses.get(keys[index] ?? "")?.size === 1 ? params : undefined,
   );
 }
