@@ -10,7 +10,7 @@ export interface DeviceOptions {
   readonly restrict?: CapabilityOverrides;
 }
 
-/** Most a buffer may hold that is neither a constant nor state: guards against nonsense sizes. */
+/** Limits that a device gets only on request; alignments it has anyway. */
 const REQUESTED_LIMITS: readonly (keyof DeviceLimits)[] = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",

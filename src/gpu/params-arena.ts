@@ -2,7 +2,7 @@ import type { GpuDevice } from "./device.ts";
 import type { CompiledKernel } from "./pipeline-cache.ts";
 import { encodeParams } from "./wgsl.ts";
 
-/** WebGPU's guaranteed alignment of uniform offsets, when the device says nothing smaller. */
+/** Most that the Params of a kernel may have: no alignment of uniform offsets is larger in WebGPU. */
 const MAX_PARAMS_BYTES = 256;
 
 /** `setImmediates` is newer than the type declarations. */

@@ -1,6 +1,6 @@
 /**
  * Symbolic integers: sizes and positions that differ from run to run. They form expressions over a
- * few roots, which the caller sets; everything that depends on sizes (grids, uniforms) is a function
+ * few roots, which the caller sets; everything that depends on sizes (grids, params) is a function
  * of them.
  */
 import { RequestError } from "../errors.ts";

@@ -13,8 +13,9 @@ const NORM_LINEAR = "tetrad.norm_linear_q4gsw";
 const NORM_LINEAR_GREEDY = "tetrad.norm_linear_greedy_q4gsw";
 
 /**
- * After the other passes: the greedy sampler of a decoded token into the projection to the vocabulary before it, which knows every
- * logit first. Not a prompt's: it runs once, and its projection would have to be measured once more.
+ * After the other passes: the greedy sampler of a decoded token into the projection to the vocabulary
+ * before it, which knows every logit first. Not a prompt's: it runs once, and its projection would have to
+ * be measured once more.
  */
 export function fuseGreedyChoice(graph: Graph, capabilities: Capabilities): Graph {
   const { nodes } = graph;
