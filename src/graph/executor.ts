@@ -3,7 +3,8 @@ import type { CompiledKernel } from "../gpu/pipeline-cache.ts";
 import type { QueryPool } from "../gpu/query-pool.ts";
 import { ParamsArena } from "../gpu/params-arena.ts";
 import type { BufferSet } from "./buffer-set.ts";
-import type { Grid } from "../gpu/kernel.ts";
+import type { ParamValues } from "./constant-params.ts";
+import type { Grid, Kernel } from "../gpu/kernel.ts";
 import type { BufferReference, Plan, PlannedDispatch } from "./plan.ts";
 import type { SymIntRoot, SymIntValues } from "./symint.ts";
 
@@ -15,6 +16,12 @@ interface PreparedDispatch {
   grid: Grid;
   /** Roots that grid and params were computed from. */
   reads: ReadonlySet<SymIntRoot> | undefined;
+}
+
+/** How a plan's kernels are compiled. */
+export interface ExecutorOptions {
+  /** Other plans will want them with other sizes: none becomes a constant. */
+  readonly sharesKernels?: boolean;
 }
 
 /** Called with every dispatch that is encoded, in order; for profiles and tests. */
@@ -51,8 +58,17 @@ export class Executor {
   }
 
   /** Compiles every kernel of the plan, in parallel, and makes its bind groups. */
-  static async prepare(gpu: GpuDevice, plan: Plan, buffers: BufferSet): Promise<Executor> {
-    const compiled = await Promise.all(plan.dispatches.map((dispatch) => compile(gpu, dispatch)));
+  static async prepare(
+    gpu: GpuDevice,
+    plan: Plan,
+    buffers: BufferSet,
+    { sharesKernels = false }: ExecutorOptions = {},
+  ): Promise<Executor> {
+    const compiled = await Promise.all(
+      plan.dispatches.map(({ kernel, constantParams }) =>
+        compile(gpu, kernel, sharesKernels ? undefined : constantParams),
+      ),
+    );
     gpu.assertUsable();
     const params = new ParamsArena(gpu, `${plan.name}.params`, compiled);
     const ints: IntBuffer[] = [];
@@ -172,7 +188,8 @@ export class Executor {
 /** Values may make no constant expression: a division by a zero that is never reached. */
 function compile(
   gpu: GpuDevice,
-  { kernel, constantParams: constants }: PlannedDispatch,
+  kernel: Kernel,
+  constants: ParamValues | undefined,
 ): Promise<CompiledKernel> {
   if (constants === undefined) return gpu.pipelines.get(kernel);
   return gpu.pipelines.get(kernel, { constants }).catch(() => gpu.pipelines.get(kernel));

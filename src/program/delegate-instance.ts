@@ -80,13 +80,23 @@ export class DelegateInstance {
     const make = async () => {
       const graph = delegateGraph(this.#vk, { where, name, pool: this.#pool, shapes });
       const shared = { constants, state: this.#state };
-      return DelegateVariant.create(this.#gpu, graph, shared, signal);
+      const options = { sharesKernels: this.#hasVariants() };
+      return DelegateVariant.create(this.#gpu, graph, shared, options, signal);
     };
     const made = make();
     this.#variants.set(key, made);
     made.catch(() => this.#variants.delete(key));
     this.#evict();
     return made;
+  }
+
+  /** Whether some sizes of the inputs have a graph of their own. */
+  #hasVariants(): boolean {
+    const { bounded } = this.#options;
+    return inputShapes(this.#vk, bounded).some(
+      (dims, input) =>
+        bounded[input] === true && dims.some((dim) => typeof dim === "number" && dim > 1),
+    );
   }
 
   #evict(): void {

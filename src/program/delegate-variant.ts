@@ -5,6 +5,7 @@ import { BufferSet } from "../graph/buffer-set.ts";
 import { graphConditions } from "../graph/conditions.ts";
 import type { ConstantStore } from "../graph/constant-store.ts";
 import { Executor } from "../graph/executor.ts";
+import type { ExecutorOptions } from "../graph/executor.ts";
 import type { Tensor } from "../graph/ir.ts";
 import type { Condition } from "../graph/ops/op.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
@@ -50,6 +51,7 @@ export class DelegateVariant {
     gpu: GpuDevice,
     delegate: DelegateGraph,
     shared: SharedMemory,
+    options: ExecutorOptions,
     signal?: AbortSignal,
   ): Promise<DelegateVariant> {
     const plan = planGraph(optimizeGraph(delegate.graph, gpu.capabilities), gpu.capabilities);
@@ -71,7 +73,7 @@ export class DelegateVariant {
         buffers.allocate([plan]);
       });
       await shared.constants.load(plan.constants, () => {}, signal);
-      const executor = await Executor.prepare(gpu, plan, buffers);
+      const executor = await Executor.prepare(gpu, plan, buffers, options);
       return new DelegateVariant(gpu, delegate, plan, buffers, executor);
     } catch (error) {
       buffers.dispose();

@@ -109,6 +109,18 @@ describe("a method of two delegates", () => {
     await loaded.dispose();
   });
 
+  test("compiles nothing for sizes that are new", async () => {
+    const loaded = method(branching, [2]);
+    await run(loaded, matrix(4), true);
+    const compiled = gpu.pipelines.size;
+    for (const rows of [5, 6, 7]) {
+      const expected = Float32Array.from({ length: 4 * rows }, (_, i) => -i);
+      expect((await run(loaded, matrix(rows), true)).data).toEqual(expected);
+    }
+    expect(gpu.pipelines.size).toBe(compiled);
+    await loaded.dispose();
+  });
+
   test("refuses other sizes", async () => {
     const loaded = method(branching, [2]);
     for (const dims of [[9, 4], [0, 4], [3, 5], [12]]) {
