@@ -65,6 +65,16 @@ describe("ParamsArena", () => {
     expect(await run(0)).toEqual([-3, 0.5, 0, 0, 7, -1.25]);
   });
 
+  test("each dispatch has its own where only some kernels' fit immediates", async () => {
+    const [immediates, uniform] = await Promise.all([
+      gpu.pipelines.get(kernel),
+      gpu.pipelines.get(kernel, { maxImmediateSize: 8 }),
+    ]);
+    expect([immediates.immediates, uniform.immediates]).toEqual([true, false]);
+    expect(await dispatch([immediates, uniform])).toEqual([-3, 0.5, 0, 0, 7, -1.25]);
+    expect(await dispatch([uniform, immediates])).toEqual([-3, 0.5, 0, 0, 7, -1.25]);
+  });
+
   test("a kernel compiled with constants needs none", async () => {
     const [constants] = VALUES;
     const compiled = await gpu.pipelines.get(kernel, { constants });
