@@ -9,5 +9,5 @@ const POLL_MS = 1;
 export function pollPatiently(): void {
   const later = (callback: (...parameters: unknown[]) => void, ...parameters: unknown[]) =>
     setTimeout(callback, POLL_MS, ...parameters);
-  Object.assign(globalThis, { setImmediate: later });
+  Object.assign(globalThis, { setImmediate: later, clearImmediate: clearTimeout });
 }
