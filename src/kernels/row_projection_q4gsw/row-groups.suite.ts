@@ -271,6 +271,8 @@ export const rowGroupsSuite = defineSuite("row_projection_to_limbs", [
   attentionCase([6, 6, 48, 512, 0, 288]),
   attentionCase([8, 2, 20, 512, 200, 64], { groupSize: 160, nextNorm: false }),
   attentionCase([4, 1, 64, 4096, 4095, 96], { scaleType: "f32" }),
+  // More octets than lanes
+  attentionCase([20, 4, 64, 512, 100, 32], { limits: { maxComputeInvocationsPerWorkgroup: 128 } }),
   // Splits that are joined apart: octets of one head and of two, all shares alike and not
   attentionCase([8, 1, 128, 4096, 4095, 64]),
   attentionCase([16, 2, 36, 4096, 3700, 64], { limits: { maxComputeWorkgroupsPerDimension: 1 } }),
