@@ -47,6 +47,24 @@ function rmsNormHalvesCase(rows: number, width: number, epsilon = 1e-6): KernelC
   };
 }
 
+/** As {@link rmsNormHalvesCase}, of rows and weights whose results half precision cannot hold. */
+function saturatingCase(rows: number, width: number): KernelCase<Live> {
+  const x = ramp(rows * width, 17, 8, 16);
+  const weight = ramp(width, 13, 6, 8).map((value) => 1e6 * value);
+  const most = 65504;
+  const values = rmsNormReference(x, weight, 1e-6).map((value) =>
+    Math.max(-most, Math.min(most, value)),
+  );
+  return {
+    ...rmsNormHalvesCase(rows, width),
+    name: `halves ${rows}x${width} that saturate`,
+    operands: () => ({ x, weight, out: { bytes: Math.max(2 * rows, 4 * F32_MAX_ROWS) * width } }),
+    expected: () => ({
+      out: { type: (bytes: ArrayBuffer) => unpackHalves(bytes, rows, width), values },
+    }),
+  };
+}
+
 /** Shapes of ExecuTorch's own suite, then past them. */
 export const rmsNormSuite = defineSuite("rms_norm", [
   rmsNormCase(7, 896),
@@ -69,4 +87,5 @@ export const rmsNormSuite = defineSuite("rms_norm", [
   rmsNormHalvesCase(33, 136),
   rmsNormHalvesCase(65, 8),
   rmsNormHalvesCase(35, 4096, 1e-5),
+  saturatingCase(33, 136),
 ]);
