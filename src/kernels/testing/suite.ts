@@ -102,6 +102,9 @@ export interface CaseResult {
   readonly failure: string;
 }
 
+/** The variant of kernels on subgroup matrices where an adapter has none. */
+const EMULATED = "emulated matrices";
+
 /** The feature sets every case runs under, as far as they lead to different kernels. */
 const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
   full: {},
@@ -323,7 +326,7 @@ function variantsOf(
   }));
   // Emulated, matrices do not depend on the subgroup size.
   const emulated =
-    only !== undefined || onlySubgroups
+    (only !== undefined && only !== EMULATED) || onlySubgroups
       ? undefined
       : emulatedMatrixCapabilities(capabilities, largeTiles);
   if (emulated !== undefined) {
@@ -331,18 +334,23 @@ function variantsOf(
       route.dispatches.some(({ kernel }) => usesMatrices(kernel))
         ? withKernels(route, emulateMatrices)
         : undefined;
-    variants.push({ variant: "emulated matrices", capabilities: emulated, adapt });
+    variants.push({ variant: EMULATED, capabilities: emulated, adapt });
   }
   return variants;
 }
 
-/** Of a heavy case on a CPU: as the product runs it there, or if it never does, as on a GPU. */
+/**
+ * Of a heavy case on a CPU: as the product runs it there, or if it never does, as on a GPU, or on one with
+ * matrices.
+ */
 function onlyVariant<Live>(
   { heavy, reachable }: KernelCase<Live>,
   capabilities: Capabilities,
 ): string | undefined {
   if (heavy === undefined || !capabilities.software) return undefined;
-  return reachable?.(capabilities) === false ? "gpu" : "full";
+  const serves = (variant: keyof typeof VARIANTS): boolean =>
+    reachable?.(restrictCapabilities(capabilities, VARIANTS[variant] ?? {})) !== false;
+  return ["full", "gpu"].find(serves) ?? EMULATED;
 }
 
 const withKernels = <Live>(
