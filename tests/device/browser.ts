@@ -4,7 +4,7 @@
  */
 import { adapterName } from "../../src/gpu/capabilities.ts";
 import { GpuDevice } from "../../src/gpu/device.ts";
-import type { CaseResult } from "../../src/kernels/testing/suite.ts";
+import type { CaseResult } from "../../src/kernels/testing/run-case.ts";
 import { findGpu } from "../../src/platform/browser/gpu.ts";
 import { RESULT_TITLES, resultCells, runSuites, summaryLine } from "./run-suites.ts";
 import type { SuiteRun } from "./run-suites.ts";

@@ -1,6 +1,8 @@
 import type { GpuDevice } from "../../src/gpu/device.ts";
-import { runCase, toleranceOf } from "../../src/kernels/testing/suite.ts";
-import type { CaseResult, KernelCase, KernelSuite } from "../../src/kernels/testing/suite.ts";
+import { runCase } from "../../src/kernels/testing/run-case.ts";
+import type { CaseResult } from "../../src/kernels/testing/run-case.ts";
+import { toleranceOf } from "../../src/kernels/testing/suite.ts";
+import type { KernelCase, KernelSuite } from "../../src/kernels/testing/suite.ts";
 
 /** Which cases to run. */
 export interface Selection {

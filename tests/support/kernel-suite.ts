@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { TestContext } from "vitest";
 import type { GpuDevice } from "../../src/gpu/device.ts";
-import { runCase } from "../../src/kernels/testing/suite.ts";
+import { runCase } from "../../src/kernels/testing/run-case.ts";
 import type { KernelSuite } from "../../src/kernels/testing/suite.ts";
 import { requestTestDevice } from "./gpu.ts";
 
