@@ -13,7 +13,8 @@ import type { Candidate, Tunable } from "../shared/tunable.ts";
 import dotBlocks from "./dot-blocks.wgsl";
 import dotWords from "./dot-words.wgsl";
 import fallbackSource from "./fallback.wgsl";
-import { gemmMatrix, takesMatrices } from "./gemm-matrix.ts";
+import { gemmMatrix } from "./gemm-matrix.ts";
+import { takesMatrices } from "./matrix-tiles.ts";
 import gemmTiledF16Source from "./gemm-tiled-f16.wgsl";
 import { gemmTiled } from "./gemm-tiled.ts";
 import gemvSubgroups from "./gemv-subgroups.wgsl";
@@ -22,7 +23,7 @@ import { defineLinear, oneDispatch } from "./linear-kernel.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
 import serialSource from "./serial.wgsl";
 
-export { takesMatrices } from "./gemm-matrix.ts";
+export { takesMatrices } from "./matrix-tiles.ts";
 export type { LinearQ4gswShape } from "./linear-kernel.ts";
 
 type Live = LinearLive;

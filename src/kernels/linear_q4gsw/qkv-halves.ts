@@ -6,19 +6,16 @@ import { productWork } from "../../gpu/work.ts";
 import dequantizeF16 from "./dequantize-f16.wgsl";
 import {
   fewRows,
-  matrixChoice,
   multiplyDispatch,
   prepareWeightsDispatch,
   sumDispatch,
-  takesMatrices,
-  tileConstants,
-  usedTiles,
   weightScratch,
 } from "./gemm-matrix.ts";
-import type { Choose, MatrixTile } from "./gemm-matrix.ts";
 import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
 import { gemmTiled } from "./gemm-tiled.ts";
 import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
+import { matrixChoice, takesMatrices, tileConstants, usedTiles } from "./matrix-tiles.ts";
+import type { Choose, MatrixTile } from "./matrix-tiles.ts";
 import writeQkv from "./write-qkv.wgsl";
 
 /** What is fixed about q, k and v. */

@@ -1,16 +1,20 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
+import { divideCeil, foldWorkgroupCount, NO_WORKGROUPS } from "../../gpu/dispatch-grid.ts";
+import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
-import { F32_MAX_ROWS } from "../shared/halves.ts";
+import { productWork } from "../../gpu/work.ts";
+import { areHalves, F32_MAX_ROWS } from "../shared/halves.ts";
+import octetHalves from "../shared/octet-halves.wgsl";
+import sigmoid from "../shared/sigmoid.wgsl";
 import { siluMul } from "../silu_mul/silu-mul.ts";
-import {
-  fewRows,
-  multiplySwigluDispatches,
-  prepareWeightsDispatch,
-  takesMatrices,
-  weightScratch,
-} from "./gemm-matrix.ts";
-import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
+import dequantizeF16 from "./dequantize-f16.wgsl";
+import { fewRows, prepareWeightsDispatch, weightScratch } from "./gemm-matrix.ts";
+import gemmSubgroupMatrix from "./gemm-subgroup-matrix.wgsl";
 import { gemmTiled } from "./gemm-tiled.ts";
+import type { LinearLive, LinearQ4gswShape } from "./linear-kernel.ts";
+import { swigluTile, takesMatrices, tileConstants } from "./matrix-tiles.ts";
+import type { MatrixTile } from "./matrix-tiles.ts";
+import writeSwiglu from "./write-swiglu.wgsl";
 
 /** What is fixed about gate and up, which are alike. */
 export type SwigluHalvesShape = Pick<
@@ -51,7 +55,7 @@ export function swigluHalvesQ4gsw(
       ...fewRows(separately(shape, capabilities)),
       prepare(0, "gate", "gate_scales"),
       prepare(1, "up", "up_scales"),
-      ...multiplySwigluDispatches(shape, capabilities),
+      ...multiplyDispatches(shape, capabilities),
     ],
   };
 }
@@ -79,4 +83,33 @@ function separately(
     ...project("up", "up_scales", "up_rows"),
     ...gated,
   ];
+}
+
+/** The product from the weights of both in turns, in whatever tiles up to maxM rows use. */
+function multiplyDispatches(
+  shape: LinearQ4gswShape,
+  capabilities: Capabilities,
+): readonly DispatchTemplate<LinearLive>[] {
+  const { N, K, maxM = 1 } = shape;
+  const tiles = new Set<MatrixTile>();
+  for (let M = 1; M <= maxM; M++) {
+    if (areHalves(M)) tiles.add(swigluTile(shape, M, capabilities));
+  }
+  return [...tiles].map((tile): DispatchTemplate<LinearLive> => ({
+    kernel: defineKernel({
+      label: `swiglu_halves_${tile.name}`,
+      parts: [dequantizeF16, octetHalves, sigmoid, writeSwiglu, gemmSubgroupMatrix],
+      constants: tileConstants(shape, tile, capabilities),
+    }),
+    bind: { out: "out", x: "x", weight: "weight_columns", scales: "scale_halves" },
+    params: ({ M }) => ({ M, N: 2 * N, K }),
+    grid: ({ M }) =>
+      areHalves(M) && swigluTile(shape, M, capabilities) === tile
+        ? foldWorkgroupCount(
+            divideCeil(M, tile.tileM) * divideCeil(2 * N, tile.tileN),
+            capabilities,
+          )
+        : NO_WORKGROUPS,
+    work: ({ M }) => ({ ...productWork(M, 2 * N, K), bytes: { out: 2 * M * N, x: 2 * M * K } }),
+  }));
 }
