@@ -40,6 +40,15 @@ export interface SubmittedWork extends ProfiledWork {
   readonly cpuMs: number;
 }
 
+/** What one submit is to do: by default, one run over one token, whose choice is read back. */
+interface Submission {
+  /** Of each run. */
+  readonly tokens?: number;
+  /** The token that each run ends in is read back. */
+  readonly sample?: boolean;
+  readonly runs?: number;
+}
+
 /** How a decoder is put on the GPU. */
 export interface SessionOptions {
   /** The decoder's, for this device; made without measurements if absent. */
@@ -284,7 +293,7 @@ export class DecoderSession {
     this.#values.set(this.decoder.sequenceLength, tokens.length);
     const buffer = this.#buffers.tensor(this.decoder.tokens);
     this.#gpu.queue.writeBuffer(buffer, 0, new Int32Array(tokens));
-    return this.#submit(executor, "prefill", tokens.length, sample)[0];
+    return this.#submit(executor, "prefill", { tokens: tokens.length, sample })[0];
   }
 
   #submitFirstStep(executor: Executor, token: number): Promise<number> | undefined {
@@ -297,19 +306,14 @@ export class DecoderSession {
   /** Runs steps; the GPU advances the position itself, `position` says where it is before them. */
   #submitSteps(executor: Executor, position: number, steps: number): Promise<number>[] {
     this.#values.set(this.decoder.position, position);
-    return this.#submit(executor, "decode", 1, true, steps);
+    return this.#submit(executor, "decode", { runs: steps });
   }
 
-  /**
-   * Submits `runs` runs of a plan over `tokens` tokens each; with `sample`, the token that each ends in
-   * is read back.
-   */
+  /** Submits runs of a plan: the tokens they end in, if those are read back. */
   #submit(
     executor: Executor,
     phase: ProfiledWork["phase"],
-    tokens = 1,
-    sample = true,
-    runs = 1,
+    { tokens = 1, sample = true, runs = 1 }: Submission = {},
   ): Promise<number>[] {
     this.#assertUsable();
     const began = this.#onSubmit === undefined ? 0 : performance.now();

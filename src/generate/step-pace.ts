@@ -23,7 +23,7 @@ export interface StepPace {
 const MIN_IN_FLIGHT = 4;
 const IN_FLIGHT_SOFTWARE = 2;
 
-/** Between two submits a GPU rests, some 20 µs of an H200's 700 a step; four steps make that small. */
+/** Between two submits a GPU rests, and the CPU pays for each: four steps make that small. */
 const MAX_STEPS = 4;
 /** Longest that tokens may take which come back together: a reader does not see that they do. */
 const MAX_SUBMIT_MS = 4;
