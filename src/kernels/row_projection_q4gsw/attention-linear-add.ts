@@ -5,14 +5,14 @@ import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
 import { partialBytes, partialSizes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
+import limbWords from "../shared/limb-words.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import type { Tunable } from "../shared/tunable.ts";
 import attentionPartials from "./attention-partials.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
 import inputPartials from "./input-partials.wgsl";
 import joinPartials from "./join-partials.wgsl";
 import limbDot from "./limb-dot.wgsl";
-import limbWords from "../shared/limb-words.wgsl";
-import storeLimbs from "../shared/store-limbs.wgsl";
 import {
   addition,
   groupGrid,

@@ -10,16 +10,16 @@ import type { Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { productWork } from "../../gpu/work.ts";
+import limbWords from "../shared/limb-words.wgsl";
 import sigmoid from "../shared/sigmoid.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import { LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, OperandEncoding, Tunable } from "../shared/tunable.ts";
 import { mostLanes } from "../shared/workgroup-lanes.ts";
 import groupAddSource from "./group-add.wgsl";
 import groupSwigluSource from "./group-swiglu.wgsl";
-import limbWords from "../shared/limb-words.wgsl";
 import projectGroupsSource from "./project-groups.wgsl";
 import q4Steps from "./q4-steps.wgsl";
-import storeLimbs from "../shared/store-limbs.wgsl";
 import { isFused, limbInput, stepConstants, takesPairs, writesLimbs } from "./row-input.ts";
 import type { NothingLive, RowInput, RowProjectionShape } from "./row-input.ts";
 

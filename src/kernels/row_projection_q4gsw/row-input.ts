@@ -7,11 +7,11 @@ import type { KernelConstants } from "../../gpu/wgsl.ts";
 import type { StatedWork } from "../../gpu/work.ts";
 import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { rmsNorm } from "../rms_norm/rms-norm.ts";
+import limbWords from "../shared/limb-words.wgsl";
+import storeLimbs from "../shared/store-limbs.wgsl";
 import inputF32 from "./input-f32.wgsl";
 import inputLimbs from "./input-limbs.wgsl";
 import limbDot from "./limb-dot.wgsl";
-import limbWords from "../shared/limb-words.wgsl";
-import storeLimbs from "../shared/store-limbs.wgsl";
 import writeLimbsSource from "./write-limbs.wgsl";
 
 /** What all projections of a row have in common. */

@@ -30,8 +30,8 @@ const ENOUGH_WORKGROUPS = 256;
 const MAX_SPLITS = 64;
 
 /**
- * Where nothing was measured (November 2026, an H200: twice the loads under way of 128 lanes, 2 µs of 14 a
- * layer after 8,192 positions, nothing lost after 128); on a CPU lanes take turns, and each barrier costs.
+ * Where nothing was measured: long contexts need many loads under way (`tetrad tune` compares it with 64 and
+ * 128). On a CPU lanes take turns, and each barrier costs.
  */
 const PREFERRED_LANES = 256;
 const SOFTWARE_LANES = 64;
