@@ -2,6 +2,7 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import { divideCeil } from "../../gpu/dispatch-grid.ts";
 import { areHalves, F32_MAX_ROWS } from "../shared/halves.ts";
+import { LARGE_GPU_MULTIPROCESSORS } from "../shared/large-gpu.ts";
 import { hasF16Matrices, MATRIX_SUBGROUP_SIZE } from "../shared/subgroup-matrices.ts";
 import type { LinearQ4gswShape } from "./linear-kernel.ts";
 
@@ -44,8 +45,6 @@ const SMALL_MAX_ROWS = 64;
  */
 const MIN_OUTPUTS = 256;
 
-/** Multiprocessors of a large GPU; with fewer tiles several workgroups share one. */
-const MULTIPROCESSORS = 132;
 /** Small workgroups that a multiprocessor runs at once. */
 const SMALL_AT_ONCE = 2;
 const MAX_SPLITS = 8;
@@ -94,7 +93,7 @@ export function matrixChoice(
   const large = M > SMALL_MAX_ROWS && fits(TILES.large, capabilities);
   const { tileM, tileN } = large ? TILES.large : TILES.small;
   const tiles = divideCeil(M, tileM) * divideCeil(N, tileN);
-  const atOnce = MULTIPROCESSORS * (large ? 1 : SMALL_AT_ONCE);
+  const atOnce = LARGE_GPU_MULTIPROCESSORS * (large ? 1 : SMALL_AT_ONCE);
   const most = Math.min(MAX_SPLITS, Math.floor(K / (32 * MIN_SPLIT_BLOCKS)));
   const splits = Math.max(1, Math.min(Math.floor(atOnce / tiles), most));
   if (splits > 1) return { tile: large ? TILES.largeSplit : TILES.smallSplit, splits };
@@ -143,7 +142,7 @@ export function tileConstants(
 }
 
 /** Large tiles that leave at most half of the multiprocessors idle; fewer are worth small ones. */
-const SWIGLU_MIN_LARGE_TILES = MULTIPROCESSORS / 2;
+const SWIGLU_MIN_LARGE_TILES = LARGE_GPU_MULTIPROCESSORS / 2;
 
 /** What multiplies gate and up as one: no sums are shared, because each is needed whole. */
 export function swigluTile(
@@ -156,5 +155,5 @@ export function swigluTile(
   const large =
     M > SMALL_MAX_ROWS && tiles >= SWIGLU_MIN_LARGE_TILES && fits(TILES.large, capabilities);
   if (!large) return TILES.small;
-  return tiles <= MULTIPROCESSORS ? TILES.fewLarge : TILES.large;
+  return tiles <= LARGE_GPU_MULTIPROCESSORS ? TILES.fewLarge : TILES.large;
 }

@@ -10,6 +10,7 @@ import type { Route } from "../../gpu/kernel.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
 import { LIMB_BLOCK_BYTES, LIMB_BLOCK_SIZE } from "../../quant/int8-limbs.ts";
 import { productWork } from "../../gpu/work.ts";
+import { LARGE_GPU_MULTIPROCESSORS } from "../shared/large-gpu.ts";
 import limbWords from "../shared/limb-words.wgsl";
 import sigmoid from "../shared/sigmoid.wgsl";
 import storeLimbs from "../shared/store-limbs.wgsl";
@@ -37,12 +38,6 @@ const MIN_TEAM = 32;
 const MAX_ROWS = 4;
 /** Blocks of 32 weights along K from which on more lanes share them. */
 const LONG_BLOCKS = 129;
-
-/**
- * Multiprocessors of a large GPU (H100 and H200). Fewer workgroups would leave some of them, and of its
- * bandwidth, idle.
- */
-const LARGE_GPU_MULTIPROCESSORS = 132;
 
 /** How many lanes a team and a workgroup should have: few workgroups must use all of a GPU's bandwidth. */
 const wantedLanes = (blocks: number, outputs: number) =>
