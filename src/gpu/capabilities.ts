@@ -42,6 +42,8 @@ export interface Capabilities {
    * by neighbours reading neighbouring addresses.
    */
   readonly software: boolean;
+  /** Long kernels have their loops written out (`// @unroll`). Compilers for CPUs take minutes over that. */
+  readonly unrolls: boolean;
   readonly limits: DeviceLimits;
   readonly adapter: AdapterDescription;
 }
@@ -110,6 +112,7 @@ export function readCapabilities(
       : [],
     timestamps: features.has("timestamp-query"),
     software: isSoftware(extended),
+    unrolls: !isSoftware(extended),
     limits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -155,6 +158,7 @@ export interface CapabilityOverrides {
   readonly timestamps?: false;
   /** Choose as a software adapter would, or as a GPU would. */
   readonly software?: boolean;
+  readonly unrolls?: boolean;
   readonly limits?: Partial<DeviceLimits>;
 }
 
@@ -171,6 +175,7 @@ export function restrictCapabilities(
     subgroupMatrices: overrides.subgroupMatrices === false ? [] : capabilities.subgroupMatrices,
     timestamps: overrides.timestamps ?? capabilities.timestamps,
     software: overrides.software ?? capabilities.software,
+    unrolls: overrides.unrolls ?? capabilities.unrolls,
     limits: { ...capabilities.limits, ...overrides.limits },
   };
 }

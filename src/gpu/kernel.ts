@@ -1,3 +1,4 @@
+import { unroll } from "./unroll.ts";
 import { assemble, parseBindings, parseParams, specialize } from "./wgsl.ts";
 import type { BindingDeclaration, KernelConstants, ParamDeclaration } from "./wgsl.ts";
 import type { StatedWork } from "./work.ts";
@@ -21,11 +22,14 @@ export interface KernelOptions {
   /** Values of the `// @param` lines, in whichever part declares them. */
   readonly constants?: KernelConstants;
   readonly overrides?: Readonly<Record<string, number>>;
+  /** False: loops marked `// @unroll` stay loops. */
+  readonly unroll?: boolean;
 }
 
 /** Builds a {@link Kernel} from stored `.wgsl` files. */
 export function defineKernel(options: KernelOptions): Kernel {
-  const source = specialize(assemble(options.parts), options.constants ?? {});
+  const specialized = specialize(assemble(options.parts), options.constants ?? {});
+  const source = options.unroll === false ? specialized : unroll(specialized);
   // Specialising may bring in f16, whose `enable` line assemble() adds.
   const complete = assemble([source]);
   return {

@@ -13,6 +13,7 @@ function capabilities(maxStorageBufferBindingSize: number): Capabilities {
     subgroupMatrices: [],
     timestamps: false,
     software: true,
+    unrolls: false,
     limits: {
       maxBufferSize: 2 ** 28,
       maxStorageBufferBindingSize,

@@ -8,6 +8,7 @@ export const GPU: Capabilities = {
   subgroupMatrices: [],
   timestamps: true,
   software: false,
+  unrolls: true,
   limits: {
     maxBufferSize: 2 ** 32,
     maxStorageBufferBindingSize: 2 ** 31,

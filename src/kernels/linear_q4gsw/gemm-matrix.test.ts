@@ -15,6 +15,7 @@ const GPU: Capabilities = {
   subgroupMatrices: [MATRIX],
   timestamps: true,
   software: false,
+  unrolls: true,
   limits: {
     maxBufferSize: 2 ** 31,
     maxStorageBufferBindingSize: 2 ** 31,

@@ -17,7 +17,7 @@ struct Params {
 
 fn read_weights(first_row: u32, block: u32) -> Weights {
   var read: Weights;
-  for (var r = 0u; r < ROWS; r++) {
+  for (var r = 0u; r < ROWS; r++) { // @unroll
     let at = (first_row + r) * block_count() + block;
     let scale = scale_index(first_row + r, block);
     read.first[r] = weight[at];

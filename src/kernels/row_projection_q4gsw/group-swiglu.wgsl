@@ -16,7 +16,7 @@ struct Params {
 
 fn read_weights(first_row: u32, block: u32) -> Weights {
   var read: Weights;
-  for (var r = 0u; r < ROWS; r++) {
+  for (var r = 0u; r < ROWS; r++) { // @unroll
     let n = first_row + r;
     let at = n * block_count() + block;
     let scale = scale_index(n, block);

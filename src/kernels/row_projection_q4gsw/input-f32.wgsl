@@ -10,7 +10,7 @@ struct Input {
 
 fn read_input(block: u32) -> Input {
   var input: Input;
-  for (var i = 0u; i < 4u; i++) {
+  for (var i = 0u; i < 4u; i++) { // @unroll
     let first = x[block * 8u + 2u * i];
     let second = x[block * 8u + 2u * i + 1u];
     input.even[i] = vec4<f32>(first.xz, second.xz);
@@ -32,7 +32,7 @@ fn nibbles(bytes: u32) -> vec4<f32> {
 // 32 weights times 32 inputs.
 fn dot_block(words: vec4<u32>, input: Input) -> f32 {
   var sum = 0.0;
-  for (var i = 0u; i < 4u; i++) {
+  for (var i = 0u; i < 4u; i++) { // @unroll
     sum += dot(input.even[i], nibbles(words[i])) + dot(input.odd[i], nibbles(words[i] >> 4u));
   }
   return sum;

@@ -12,7 +12,7 @@ struct Input {
 
 fn read_input(block: u32) -> Input {
   var octets: array<vec4<u32>, 4>;
-  for (var i = 0u; i < 4u; i++) {
+  for (var i = 0u; i < 4u; i++) { // @unroll
     octets[i] = x[block * 5u + i];
   }
   let rest = x[block * 5u + 4u];
@@ -31,7 +31,7 @@ fn weight_pair(bits: u32) -> vec2<f16> {
 // 32 weights times 32 inputs.
 fn dot_block(words: vec4<u32>, input: Input) -> f32 {
   var sum = vec2<f16>();
-  for (var i = 0u; i < 4u; i++) {
+  for (var i = 0u; i < 4u; i++) { // @unroll
     let octet = input.octets[i];
     sum = fma(weight_pair(words[i]), bitcast<vec2<f16>>(octet.x), sum);
     sum = fma(weight_pair(words[i] >> 4u), bitcast<vec2<f16>>(octet.y), sum);

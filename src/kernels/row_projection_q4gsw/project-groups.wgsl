@@ -47,7 +47,7 @@ fn partial_dots(first_row: u32, team_lane: u32) -> array<f32, ALL_SUMS> {
     // All loads come before the first use: many in flight hide their latency.
     let weights = read_weights(first_row, block);
     let inputs = read_inputs(block);
-    for (var r = 0u; r < SUMS; r++) {
+    for (var r = 0u; r < SUMS; r++) { // @unroll
       sums[r] += dot_step(weights.first[r], weights.second[r], weights.scales[r], inputs);
     }
     if (NORM) {
@@ -78,7 +78,7 @@ fn product(output: u32, matrix: u32, subgroups: u32) -> f32 {
 
 fn octet_of(octet: u32, weighted: bool) -> array<vec4<f32>, 2> {
   var values: array<f32, 8>;
-  for (var i = 0u; i < 8u; i++) {
+  for (var i = 0u; i < 8u; i++) { // @unroll
     values[i] = outputs[8u * octet + i];
     if (weighted) {
       values[i] *= next_weights[8u * octet + i];
@@ -120,7 +120,7 @@ fn main(
     // What does not depend on the sums is loaded before them.
     let before = read_before(first_output + lane % OUTPUTS);
     let partial = partial_dots(first_output + lane / TEAM * ROWS, lane % TEAM);
-    for (var r = 0u; r < ALL_SUMS; r++) {
+    for (var r = 0u; r < ALL_SUMS; r++) { // @unroll
       let sum = subgroupAdd(partial[r]);
       if (subgroup_lane == 0u) {
         subgroup_sums[subgroup_id * ALL_SUMS + r] = sum;

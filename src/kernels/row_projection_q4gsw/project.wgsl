@@ -28,7 +28,7 @@ fn partial_dots(item: u32, lane: u32) -> array<f32, ALL_SUMS> {
     // All loads come before the first use: many in flight hide their latency.
     let weights = read_weights(item, block);
     let inputs = read_inputs(block);
-    for (var r = 0u; r < SUMS; r++) {
+    for (var r = 0u; r < SUMS; r++) { // @unroll
       sums[r] += dot_step(weights.first[r], weights.second[r], weights.scales[r], inputs);
     }
     if (NORM) {
@@ -70,7 +70,7 @@ fn main(
     let early = read_early(item);
     let partial = partial_dots(item, lane);
     let before = read_before(early, item);
-    for (var r = 0u; r < ALL_SUMS; r++) {
+    for (var r = 0u; r < ALL_SUMS; r++) { // @unroll
       let sum = subgroupAdd(partial[r]);
       if (subgroup_lane == 0u) {
         subgroup_sums[subgroup * ALL_SUMS + r] = sum;

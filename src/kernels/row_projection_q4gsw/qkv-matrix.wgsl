@@ -47,7 +47,7 @@ fn read_weights(item: u32, block: u32) -> Weights {
   var first = select(0u, params.q_rows, place.part > 0u);
   first += select(0u, params.k_rows, place.part > 1u);
   var read: Weights;
-  for (var r = 0u; r < OUTPUTS; r++) {
+  for (var r = 0u; r < OUTPUTS; r++) { // @unroll
     // Past the last output the last one is computed again and not written.
     let n = first + min(row_of(place, r), place.rows - 1u);
     let at = n * block_count() + block;

@@ -29,7 +29,7 @@ fn item_count() -> u32 {
 
 fn read_weights(item: u32, block: u32) -> Weights {
   var read: Weights;
-  for (var r = 0u; r < OUTPUTS; r++) {
+  for (var r = 0u; r < OUTPUTS; r++) { // @unroll
     // Past the last output the last one is computed again and not written.
     let n = min(item * OUTPUTS + r, params.N - 1u);
     let at = n * block_count() + block;
