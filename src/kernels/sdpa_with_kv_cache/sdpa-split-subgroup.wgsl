@@ -7,21 +7,26 @@ override WORKGROUP_SIZE: u32 = 64u;
 
 // Replaces every value by its sum over the team.
 fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
-  for (var mask = 1u; mask < TEAM; mask *= 2u) {
-    for (var i = 0u; i < SCORES; i++) {
+  for (var mask = 1u; mask < TEAM; mask *= 2u) { // @unroll
+    for (var i = 0u; i < SCORES; i++) { // @unroll
       (*values)[i] += subgroupShuffleXor((*values)[i], mask);
     }
   }
 }
 
-// Joins the teams of a unit: afterwards each has the same.
+// Joins the teams of a unit: afterwards each has the same, relative to the maximum.
 fn join_unit(state: ptr<function, Running>) {
-  for (var mask = TEAM; mask < UNIT; mask *= 2u) {
-    for (var h = 0u; h < HEADS; h++) {
-      let other = subgroupShuffleXor((*state).maximum[h], mask);
-      rescale_head(state, h, max((*state).maximum[h], other));
+  for (var h = 0u; h < HEADS; h++) { // @unroll
+    var maximum = (*state).maximum[h];
+    for (var mask = TEAM; mask < UNIT; mask *= 2u) { // @unroll
+      maximum = max(maximum, subgroupShuffleXor(maximum, mask));
+    }
+    rescale_head(state, h, maximum);
+  }
+  for (var mask = TEAM; mask < UNIT; mask *= 2u) { // @unroll
+    for (var h = 0u; h < HEADS; h++) { // @unroll
       (*state).sum[h] += subgroupShuffleXor((*state).sum[h], mask);
-      for (var j = 0u; j < QUADS; j++) {
+      for (var j = 0u; j < QUADS; j++) { // @unroll
         (*state).out[h * QUADS + j] += subgroupShuffleXor((*state).out[h * QUADS + j], mask);
       }
     }

@@ -7,7 +7,7 @@ var<workgroup> sums: array<f32, SCORES * WORKGROUP_SIZE / TEAM>;
 
 // Replaces every value by its sum over the team. Call in uniform control flow.
 fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
-  for (var i = 0u; i < SCORES; i++) {
+  for (var i = 0u; i < SCORES; i++) { // @unroll
     addends[i * WORKGROUP_SIZE + lane] = (*values)[i];
   }
   workgroupBarrier();
@@ -21,13 +21,17 @@ fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
   // Also keeps the next call from overwriting addends that are still being read; the barrier above
   // does the same for the sums.
   workgroupBarrier();
-  for (var i = 0u; i < SCORES; i++) {
+  for (var i = 0u; i < SCORES; i++) { // @unroll
     (*values)[i] = sums[i * TEAMS + lane / TEAM];
   }
 }
 
-// UNIT is TEAM: nothing is left to join.
-fn join_unit(state: ptr<function, Running>) {}
+// UNIT is TEAM: there is nothing to join.
+fn join_unit(state: ptr<function, Running>) {
+  for (var h = 0u; h < HEADS; h++) { // @unroll
+    rescale_head(state, h, (*state).maximum[h]);
+  }
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

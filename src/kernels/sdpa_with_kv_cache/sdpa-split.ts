@@ -2,6 +2,7 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import { divideCeil, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
+import { LARGE_GPU_MULTIPROCESSORS } from "../shared/large-gpu.ts";
 import { variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { cacheQuadSource } from "./cache-quad.ts";
@@ -24,24 +25,25 @@ type SplitVariant = {
 
 /** Fewest positions worth a workgroup of their own. */
 const POSITIONS_PER_SPLIT = 64;
-/** Workgroups that fill a large GPU; more splits only make the second step longer. */
-const ENOUGH_WORKGROUPS = 256;
+/** Two a multiprocessor fill a large GPU evenly; more splits only make the second step longer. */
+const ENOUGH_WORKGROUPS = 2 * LARGE_GPU_MULTIPROCESSORS;
 /** As `sdpa-reduce.wgsl` says. */
 const MAX_SPLITS = 64;
 
-/**
- * Where nothing was measured: long contexts need many loads under way (`tetrad tune` compares it with 64 and
- * 128). On a CPU lanes take turns, and each barrier costs.
- */
+/** Where nothing was measured: long contexts need many loads under way. */
 const PREFERRED_LANES = 256;
+/** Where a lane holds more quads than this of query, and as many of output, registers are too few for that. */
+const ITEMS_OF_PREFERRED_LANES = 8;
 const SOFTWARE_LANES = 64;
-/** 8 lanes read 128 bytes of an f16 cache at once. */
-const PREFERRED_TEAM = 8;
+/** Quads of a head that a lane had better hold: 8 lanes then share a position of D = 64. */
+const PREFERRED_QUADS = 2;
+/** They add up through workgroup memory. */
+const TEAM_WITHOUT_SUBGROUPS = 8;
 /**
- * Four are a little faster where one kernel runs again and again; between other kernels the longer code
- * has to be loaded each time, which costs more.
+ * Lanes that share a position, to positions that they take at a time: so that each subgroup has as many
+ * loads under way whatever D is. More is longer code, which has to be loaded each time.
  */
-const PREFERRED_DEPTH = 2;
+const TEAM_PER_DEPTH = 4;
 /** Quads of query, and as many of output, that a lane can hold in registers. */
 const MAX_ITEMS = 16;
 const MAX_HEADS = 8;
@@ -63,21 +65,15 @@ function largestDivisor(n: number, limit: number): number {
   return divisor;
 }
 
-/** Lanes of workgroups made of whole subgroups, the preferred first; none where that is impossible. */
-function subgroupLanes({ subgroups, limits, software }: Capabilities): number[] {
-  if (subgroups === undefined) return [];
-  const wanted = software ? SOFTWARE_LANES : PREFERRED_LANES;
-  const preferred = Math.max(wanted, subgroups.maxSize);
-  return [preferred, ...LANES.filter((lanes) => lanes !== preferred)].filter(
-    (lanes) => lanes >= subgroups.maxSize && lanes <= limits.maxComputeInvocationsPerWorkgroup,
-  );
-}
-
 /** Query heads a lane can hold at a time. */
 function headsAtATime({ heads, kvHeads, headSize }: SdpaShape, team: number): number {
   const quads = divideCeil(headSize / 4, team);
   return largestDivisor(heads / kvHeads, Math.min(MAX_HEADS, MAX_ITEMS / quads));
 }
+
+/** Quads of query, and of output, that a lane holds. */
+const itemsOf = (shape: SdpaShape, team: number): number =>
+  headsAtATime(shape, team) * divideCeil(shape.headSize / 4, team);
 
 /** Positions a lane can take at a time. */
 function deepest(shape: SdpaShape, team: number): number {
@@ -86,19 +82,35 @@ function deepest(shape: SdpaShape, team: number): number {
   return Math.max(1, Math.floor(most));
 }
 
+/** Lanes of workgroups made of whole subgroups, the preferred first; none where that is impossible. */
+function subgroupLanes(shape: SdpaShape, { subgroups, limits, software }: Capabilities): number[] {
+  if (subgroups === undefined) return [];
+  const many = itemsOf(shape, preferredTeam(shape, subgroups.minSize)) > ITEMS_OF_PREFERRED_LANES;
+  const wanted = software ? SOFTWARE_LANES : many ? PREFERRED_LANES / 2 : PREFERRED_LANES;
+  const preferred = Math.max(wanted, subgroups.maxSize);
+  return [preferred, ...LANES.filter((lanes) => lanes !== preferred)].filter(
+    (lanes) => lanes >= subgroups.maxSize && lanes <= limits.maxComputeInvocationsPerWorkgroup,
+  );
+}
+
+function preferredTeam({ headSize }: SdpaShape, largest: number): number {
+  const lanes = divideCeil(headSize / 4, PREFERRED_QUADS);
+  return Math.min(2 ** Math.ceil(Math.log2(lanes)), largest);
+}
+
 /** The layouts a device can run, the one for unmeasured devices first. */
 function splitVariants(
   shape: SdpaShape,
   capabilities: Capabilities,
 ): readonly [SplitVariant, ...SplitVariant[]] {
-  const [preferredLanes = SOFTWARE_LANES, ...otherLanes] = subgroupLanes(capabilities);
-  const usesSubgroups = subgroupLanes(capabilities).length > 0;
+  const [preferredLanes = SOFTWARE_LANES, ...otherLanes] = subgroupLanes(shape, capabilities);
+  const usesSubgroups = subgroupLanes(shape, capabilities).length > 0;
   const largestTeam = usesSubgroups ? (capabilities.subgroups?.minSize ?? 1) : Infinity;
-  const team = Math.min(PREFERRED_TEAM, largestTeam);
+  const team = preferredTeam(shape, usesSubgroups ? largestTeam : TEAM_WITHOUT_SUBGROUPS);
   const preferred: SplitVariant = {
     lanes: preferredLanes,
     team,
-    depth: Math.min(PREFERRED_DEPTH, deepest(shape, team)),
+    depth: Math.max(1, Math.min(team / TEAM_PER_DEPTH, deepest(shape, team))),
   };
   const [first, ...others] = variantsOf<SplitVariant>(preferred, {
     lanes: [preferredLanes, ...otherLanes],
@@ -114,7 +126,7 @@ function splitKernel(
   { lanes, team, depth }: SplitVariant,
   capabilities: Capabilities,
 ): Kernel {
-  const usesSubgroups = subgroupLanes(capabilities).length > 0;
+  const usesSubgroups = subgroupLanes(shape, capabilities).length > 0;
   const unit = usesSubgroups ? (capabilities.subgroups?.minSize ?? team) : team;
   const quads = divideCeil(shape.headSize / 4, team);
   const heads = headsAtATime(shape, team);
@@ -132,10 +144,11 @@ function splitKernel(
       UNIT: unit,
       QUADS: quads,
       DEPTH: depth,
-      JOINED: Math.max(1, Math.min(heads * quads, Math.floor(JOIN_BYTES / unitBytes))),
+      JOINED: largestDivisor(heads * quads, JOIN_BYTES / unitBytes),
       APPEND: append,
     },
     overrides: { WORKGROUP_SIZE: lanes },
+    unroll: capabilities.unrolls,
   });
 }
 
@@ -154,7 +167,7 @@ export function sdpaSplits({
 }: Pick<SdpaShape, "kvHeads" | "cacheLength">): SdpaSplits {
   const most = Math.min(
     MAX_SPLITS,
-    divideCeil(ENOUGH_WORKGROUPS, kvHeads),
+    Math.max(1, Math.floor(ENOUGH_WORKGROUPS / kvHeads)),
     divideCeil(cacheLength, POSITIONS_PER_SPLIT),
   );
   return {

@@ -17,13 +17,16 @@ const TEAM: u32 = 4u; // @param lanes a position: a power of two
 const UNIT: u32 = 4u; // @param lanes whose teams are joined through registers: a multiple of TEAM
 const QUADS: u32 = 4u; // @param quads of a head that a lane holds: ⌈D / 4 / TEAM⌉
 const DEPTH: u32 = 2u; // @param positions a team takes at a time
-const JOINED: u32 = 4u; // @param quads a lane hands over at a time when units are joined
+const JOINED: u32 = 4u; // @param quads a lane hands over at a time when units are joined: divides HEADS * QUADS
 const APPEND: bool = true; // @param if false k and v are not read
 
 const ITEMS: u32 = HEADS * QUADS;
 const SCORES: u32 = HEADS * DEPTH;
 const LOADS: u32 = DEPTH * QUADS;
 const MASKED: f32 = -1e30;
+// Scores may exceed what sums are relative to by so many powers of two before those are rescaled, which
+// costs as much as a position: weights and sums stay far from the largest that f32 holds.
+const HEADROOM: f32 = 16.0;
 const LOG2_E: f32 = 1.44269504088896;
 
 struct Params {
@@ -58,6 +61,7 @@ var<workgroup> joined: array<vec4<f32>, JOINED * TEAM * WORKGROUP_SIZE / UNIT>;
 // output, by head and quad.
 struct Running {
   maximum: array<f32, HEADS>,
+  base: array<f32, HEADS>, // what sum and output are relative to; the maximum once units are joined
   sum: array<f32, HEADS>,
   out: array<vec4<f32>, ITEMS>,
 }
@@ -85,12 +89,13 @@ fn attend(
   var query = array<vec4<f32>, ITEMS>();
   // A lane past the head's last quad reads that one again, and multiplies it by zero.
   var quads = array<u32, QUADS>();
-  for (var j = 0u; j < QUADS; j++) {
+  for (var j = 0u; j < QUADS; j++) { // @unroll
     quads[j] = min(j * TEAM + lane % TEAM, params.head_quads - 1u);
   }
-  for (var h = 0u; h < HEADS; h++) {
+  for (var h = 0u; h < HEADS; h++) { // @unroll
     (*state).maximum[h] = MASKED;
-    for (var j = 0u; j < QUADS; j++) {
+    (*state).base[h] = MASKED;
+    for (var j = 0u; j < QUADS; j++) { // @unroll
       let inside = j * TEAM + lane % TEAM < params.head_quads;
       let factor = select(0.0, params.scale * LOG2_E, inside);
       query[h * QUADS + j] = factor * q[(first_head + h) * params.head_quads + quads[j]];
@@ -101,47 +106,52 @@ fn attend(
     // All loads come before the first use: many in flight hide their latency.
     var keys = array<CacheQuad, LOADS>();
     var values = array<CacheQuad, LOADS>();
-    for (var n = 0u; n < DEPTH; n++) {
+    for (var n = 0u; n < DEPTH; n++) { // @unroll
       let position = min(base + n * TEAMS + team, params.cache_length - 1u);
       let row = (position * params.kv_heads + kv_head) * params.head_quads;
-      for (var j = 0u; j < QUADS; j++) {
+      for (var j = 0u; j < QUADS; j++) { // @unroll
         keys[n * QUADS + j] = k_cache[row + quads[j]];
         values[n * QUADS + j] = v_cache[row + quads[j]];
       }
     }
     // Without an initialiser it would keep the weights of the round before.
     var scores = array<f32, SCORES>();
-    for (var n = 0u; n < DEPTH; n++) {
-      for (var j = 0u; j < QUADS; j++) {
+    for (var n = 0u; n < DEPTH; n++) { // @unroll
+      for (var j = 0u; j < QUADS; j++) { // @unroll
         let key = unpack_quad(keys[n * QUADS + j]);
-        for (var h = 0u; h < HEADS; h++) {
-          scores[n * HEADS + h] += dot(query[h * QUADS + j], key);
+        for (var h = 0u; h < HEADS; h++) { // @unroll
+          scores[n * HEADS + h] = plus_dot(scores[n * HEADS + h], query[h * QUADS + j], key);
         }
       }
     }
     team_sums(&scores, lane);
-    for (var h = 0u; h < HEADS; h++) {
-      var maximum = (*state).maximum[h];
-      for (var n = 0u; n < DEPTH; n++) {
+    var exceeds = false;
+    for (var h = 0u; h < HEADS; h++) { // @unroll
+      for (var n = 0u; n < DEPTH; n++) { // @unroll
         let valid = base + n * TEAMS + team < end;
         scores[n * HEADS + h] = select(MASKED, scores[n * HEADS + h], valid);
-        maximum = max(maximum, scores[n * HEADS + h]);
+        (*state).maximum[h] = max((*state).maximum[h], scores[n * HEADS + h]);
       }
-      rescale_head(state, h, maximum);
+      exceeds = exceeds || (*state).maximum[h] > (*state).base[h] + HEADROOM;
     }
-    for (var n = 0u; n < DEPTH; n++) {
-      for (var h = 0u; h < HEADS; h++) {
-        // A masked score weighs nothing; where a team has met no position at all, its maximum is the
+    if (exceeds) {
+      for (var h = 0u; h < HEADS; h++) { // @unroll
+        rescale_head(state, h, (*state).maximum[h]);
+      }
+    }
+    for (var n = 0u; n < DEPTH; n++) { // @unroll
+      for (var h = 0u; h < HEADS; h++) { // @unroll
+        // A masked score weighs nothing; where a team has met no position at all, its base is the
         // masked value and whatever it adds up is dropped when the teams are joined.
-        let weight = exp2(scores[n * HEADS + h] - (*state).maximum[h]);
+        let weight = exp2(scores[n * HEADS + h] - (*state).base[h]);
         scores[n * HEADS + h] = weight;
         (*state).sum[h] += weight;
       }
       // Beyond the end may be anything, also what is no number.
       let valid = base + n * TEAMS + team < end;
-      for (var j = 0u; j < QUADS; j++) {
+      for (var j = 0u; j < QUADS; j++) { // @unroll
         let value = unpack_quad(select(CacheQuad(), values[n * QUADS + j], valid));
-        for (var h = 0u; h < HEADS; h++) {
+        for (var h = 0u; h < HEADS; h++) { // @unroll
           (*state).out[h * QUADS + j] += scores[n * HEADS + h] * value;
         }
       }
@@ -153,61 +163,66 @@ fn attend(
   }
 }
 
-// Makes `maximum`, at least the head's own so far, what its sum and output are relative to.
-fn rescale_head(state: ptr<function, Running>, h: u32, maximum: f32) {
-  let factor = exp2((*state).maximum[h] - maximum);
-  (*state).maximum[h] = maximum;
+// An instruction less than a dot product and then a sum.
+fn plus_dot(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
+  return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
+// Makes `base` what a head's sum and output are relative to.
+fn rescale_head(state: ptr<function, Running>, h: u32, base: f32) {
+  let factor = exp2((*state).base[h] - base);
+  (*state).base[h] = base;
   (*state).sum[h] *= factor;
-  for (var j = 0u; j < QUADS; j++) {
+  for (var j = 0u; j < QUADS; j++) { // @unroll
     (*state).out[h * QUADS + j] *= factor;
   }
 }
 
-// Joins the units' results for heads from first_head on and writes them out.
+// Joins the units' results for heads from first_head on and writes them out: the units hand over
+// what they have as it is, and who adds it up knows by how much each is to be rescaled.
 fn join_units(state: ptr<function, Running>, first_head: u32, split: u32, lane: u32) {
   let unit = lane / UNIT;
   if (lane % UNIT == 0u) {
-    for (var h = 0u; h < HEADS; h++) {
-      unit_stats[h * UNITS + unit] = vec2<f32>((*state).maximum[h], (*state).sum[h]);
+    for (var h = 0u; h < HEADS; h++) { // @unroll
+      unit_stats[h * UNITS + unit] = vec2<f32>((*state).base[h], (*state).sum[h]);
     }
   }
-  workgroupBarrier();
-  for (var h = 0u; h < HEADS; h++) {
-    var maximum = MASKED;
-    for (var u = 0u; u < UNITS; u++) {
-      maximum = max(maximum, unit_stats[h * UNITS + u].x);
-    }
-    rescale_head(state, h, maximum);
-    if (lane == h % WORKGROUP_SIZE) {
-      var sum = 0.0;
-      for (var u = 0u; u < UNITS; u++) {
-        sum += unit_stats[h * UNITS + u].y * exp2(unit_stats[h * UNITS + u].x - maximum);
-      }
-      partial_stats[split * params.kv_heads * params.group + first_head + h] = vec2<f32>(maximum, sum);
-    }
-  }
-  for (var first = 0u; first < ITEMS; first += JOINED) {
+  for (var first = 0u; first < ITEMS; first += JOINED) { // @unroll
     if (lane % UNIT < TEAM) {
-      for (var i = 0u; i < JOINED; i++) {
-        if (first + i < ITEMS) {
-          joined[(i * UNITS + unit) * TEAM + lane % TEAM] = (*state).out[first + i];
-        }
+      for (var i = 0u; i < JOINED; i++) { // @unroll
+        joined[(i * UNITS + unit) * TEAM + lane % TEAM] = (*state).out[first + i];
       }
     }
     workgroupBarrier();
     for (var o = lane; o < JOINED * TEAM; o += WORKGROUP_SIZE) {
       let item = first + o / TEAM;
       let quad = item % QUADS * TEAM + o % TEAM;
-      if (item < ITEMS && quad < params.head_quads) {
-        var sum = vec4<f32>();
-        for (var u = 0u; u < UNITS; u++) {
-          sum += joined[(o / TEAM * UNITS + u) * TEAM + o % TEAM];
-        }
-        let row = ((first_head + item / QUADS) * params.splits + split) * params.head_quads;
-        partial_out[row + quad] = sum;
+      if (quad < params.head_quads) {
+        write_quad(o, item / QUADS, quad, first_head, split);
       }
     }
     workgroupBarrier();
+  }
+}
+
+// Output `o` of what the units handed over: a quad of head `h`, whose maximum and sum go with the first.
+fn write_quad(o: u32, h: u32, quad: u32, first_head: u32, split: u32) {
+  var maximum = MASKED;
+  for (var u = 0u; u < UNITS; u++) {
+    maximum = max(maximum, unit_stats[h * UNITS + u].x);
+  }
+  var sum = 0.0;
+  var out = vec4<f32>();
+  for (var u = 0u; u < UNITS; u++) {
+    let stats = unit_stats[h * UNITS + u];
+    let weight = exp2(stats.x - maximum);
+    sum += weight * stats.y;
+    out += weight * joined[(o / TEAM * UNITS + u) * TEAM + o % TEAM];
+  }
+  let head = first_head + h;
+  partial_out[(head * params.splits + split) * params.head_quads + quad] = out;
+  if (quad == 0u) {
+    partial_stats[split * params.kv_heads * params.group + head] = vec2<f32>(maximum, sum);
   }
 }
 

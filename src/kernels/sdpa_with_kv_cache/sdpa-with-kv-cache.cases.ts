@@ -32,6 +32,8 @@ export interface SdpaConfig {
   readonly restrict?: CapabilityOverrides;
   readonly heavy?: string;
   readonly sweep?: true;
+  /** Its loops are written out on CPUs, too. */
+  readonly unrolled?: true;
   /** Whatever a device may choose by measuring is checked. */
   readonly candidates?: true;
 }
@@ -178,6 +180,7 @@ export function sdpaCase(
     position,
     heavy,
     sweep,
+    unrolled,
     restrict = {},
   } = config;
   const tunable = (capabilities: Capabilities) =>
@@ -209,5 +212,6 @@ export function sdpaCase(
     largeTiles: true,
     ...(heavy === undefined ? {} : { heavy }),
     ...(sweep === undefined ? {} : { sweep }),
+    ...(unrolled === undefined ? {} : { unrolled }),
   };
 }

@@ -75,6 +75,16 @@ const randomValues = [
   // A split has one round's positions, unless the context is very long or the CPU's position old.
   sdpaCase(randomRounds, "f32", "one"),
   sdpaCase(randomRounds, "f16", "one"),
+  // Several heads, quads and positions a lane, and as few as that takes.
+  sdpaCase(
+    configure("written out, rounds", [4, 2, 32, 1, 351, 340], {
+      random: 2,
+      livePosition: 0,
+      unrolled: true,
+    }),
+    "f16",
+    "one",
+  ),
   // Powers of two up to the 190th: not relative to the largest score so far they would be infinite.
   sdpaCase(
     configure("rising, rounds", [8, 2, 64, 1, 351, 340], {

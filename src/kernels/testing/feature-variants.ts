@@ -12,6 +12,7 @@ const EMULATED = "emulated matrices";
 const VARIANTS: Readonly<Record<string, CapabilityOverrides>> = {
   full: {},
   gpu: { software: false },
+  unrolled: { software: false, unrolls: true },
   software: { software: true },
   "no matrices": { software: false, subgroupMatrices: false },
   "no f16": { software: false, f16: false, subgroupMatrices: false },
@@ -33,6 +34,8 @@ export interface VariantOptions {
   readonly onlySubgroups?: boolean;
   /** Only as on a GPU, and only the product's routes where nothing was measured. */
   readonly brief?: boolean;
+  /** Kernels with their loops written out, on a CPU as well. */
+  readonly unrolled?: boolean;
   /** Emulated matrices in tiles as large as the device can hold. */
   readonly largeTiles?: boolean;
 }
@@ -49,10 +52,10 @@ export interface FeatureVariant {
 export function variantsOf(
   capabilities: Capabilities,
   only: string | undefined,
-  { onlySubgroups = false, brief = false, largeTiles = false }: VariantOptions,
+  { onlySubgroups = false, brief = false, unrolled = false, largeTiles = false }: VariantOptions,
 ): FeatureVariant[] {
-  const wanted = Object.entries(VARIANTS).filter(([name, { software }]) =>
-    only === undefined ? software === false || !brief : name === only,
+  const wanted = Object.entries(VARIANTS).filter(([name, { software, unrolls = false }]) =>
+    only === undefined ? (software === false || !brief) && (unrolled || !unrolls) : name === only,
   );
   const variants = wanted.map(([variant, overrides]): FeatureVariant => ({
     variant,

@@ -152,7 +152,9 @@ export async function runCase<Live>(
   const results: CaseResult[] = [];
   const only = onlyVariant(kernelCase, gpu.capabilities);
   const largeTiles = options.largeTiles ?? kernelCase.largeTiles ?? false;
-  const variants = variantsOf(gpu.capabilities, only, { onlySubgroups, brief, largeTiles });
+  const unrolled = kernelCase.unrolled ?? false;
+  const wanted = { onlySubgroups, brief, unrolled, largeTiles };
+  const variants = variantsOf(gpu.capabilities, only, wanted);
   for (const { variant, capabilities, adapt } of variants) {
     if (kernelCase.reachable?.(capabilities) === false) continue;
     const routes = routesOf(kernelCase, capabilities, everyCandidate);

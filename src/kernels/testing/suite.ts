@@ -50,6 +50,8 @@ export interface KernelCase<Live> {
   readonly tolerance: Tolerance | ((capabilities: Capabilities) => Tolerance);
   /** Its kernels on subgroup matrices need more workgroup memory than the least there is. */
   readonly largeTiles?: true;
+  /** Its kernels run with their loops written out even where a CPU compiles them: the test of that. */
+  readonly unrolled?: true;
   /** Why it is left to `npm run test:heavy` and to real GPUs: what it costs. */
   readonly heavy?: string;
   /**
