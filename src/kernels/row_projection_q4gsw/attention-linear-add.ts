@@ -58,6 +58,8 @@ export function projectsAttention(
 ): boolean {
   const K = shape.heads * shape.headSize;
   return (
+    // An octet is of one head.
+    shape.headSize % 8 === 0 &&
     projectsToLimbs({ ...shape, K }, capabilities) &&
     limbBytes(K) + GROUP_BYTES <= capabilities.limits.maxComputeWorkgroupStorageSize
   );
@@ -81,7 +83,7 @@ function joinDispatch(
     kernel: defineKernel({
       label: "join_partials_limbs",
       parts: [limbWords, storeLimbs, attentionPartials, joinPartials],
-      constants: { HEADS: heads, HEAD_QUADS: headSize / 4, SHARE: share },
+      constants: { HEADS: heads, HEAD_OCTETS: headSize / 8, SHARE: share },
       overrides: { WORKGROUP_SIZE: lanes },
     }),
     bind: { out_limbs: "joined", partial_out: "partial_out", partial_stats: "partial_stats" },
@@ -139,7 +141,7 @@ export function attentionLinearAddTunable(
     });
     const joining: GroupProjection = {
       ...projection,
-      constants: { HEADS: heads, HEAD_QUADS: headSize / 4 },
+      constants: { HEADS: heads, HEAD_OCTETS: headSize / 8 },
       bind: { partial_out: "partial_out", partial_stats: "partial_stats", ...projection.bind },
     };
     const joined = { ...projection, bind: { x: "joined", ...projection.bind } };

@@ -1,48 +1,47 @@
 // The row of x as attention left it. Every workgroup joins the splits for itself and keeps the row as
 // limbs. With attention-partials.wgsl, limb-dot.wgsl and shared/limb-words.wgsl.
 
-// The row, [5, K / 32, 4]; without squares, as no norm comes between.
-var<workgroup> limbs: array<u32, OCTETS * 5u>;
+const BLOCKS: u32 = OCTETS / 4u;
 
-fn joined_quad(quad: u32) -> vec4<f32> {
-  var all = part_of(quad, 0u);
+// The row, an octet's word of each block and plane.
+var<workgroup> limbs: array<vec4<u32>, BLOCKS * 5u>; // [5, K / 32]
+
+fn joined_octet(octet: u32) -> Part {
+  var all = part_of(octet, 0u);
   for (var split = 1u; split < params.splits; split += 2u) {
     // Two at a time hide each other's latency; more would make a kernel that runs once too long to load.
-    let a = part_of(quad, split);
-    let b = part_of(quad, split + 1u);
+    let a = part_of(octet, split);
+    let b = part_of(octet, split + 1u);
     all = joined(all, joined(a, b));
   }
-  return all.out / all.sum;
+  return all;
 }
 
 fn prepare_input(lane: u32) {
   for (var start = 0u; start < OCTETS; start += WORKGROUP_SIZE) {
     // Past the end the last octets are computed again and not kept.
     let octet = min(start + lane, OCTETS - 1u);
-    let words = limb_words(joined_quad(2u * octet), joined_quad(2u * octet + 1u), 0.0, octet);
+    let words = part_words(joined_octet(octet), octet);
     if (start + lane < OCTETS) {
-      limbs[octet] = words.high_even;
-      limbs[OCTETS + octet] = words.high_odd;
-      limbs[2u * OCTETS + octet] = words.low_even;
-      limbs[3u * OCTETS + octet] = words.low_odd;
-      limbs[4u * OCTETS + octet] = words.rest;
+      let block = octet / 4u;
+      let word = octet % 4u;
+      limbs[block][word] = words.high_even;
+      limbs[BLOCKS + block][word] = words.high_odd;
+      limbs[2u * BLOCKS + block][word] = words.low_even;
+      limbs[3u * BLOCKS + block][word] = words.low_odd;
+      limbs[4u * BLOCKS + block][word] = words.rest;
     }
   }
   workgroupBarrier();
 }
 
-fn four_words(at: u32) -> vec4<u32> {
-  return vec4<u32>(limbs[at], limbs[at + 1u], limbs[at + 2u], limbs[at + 3u]);
-}
-
 fn read_input(block: u32) -> Input {
-  let word = block * 4u;
   return Input(
-    four_words(word),
-    four_words(OCTETS + word),
-    four_words(2u * OCTETS + word),
-    four_words(3u * OCTETS + word),
-    bitcast<vec2<f32>>(vec2<u32>(limbs[4u * OCTETS + word], limbs[4u * OCTETS + word + 2u])),
+    limbs[block],
+    limbs[BLOCKS + block],
+    limbs[2u * BLOCKS + block],
+    limbs[3u * BLOCKS + block],
+    bitcast<vec2<f32>>(limbs[4u * BLOCKS + block].xz),
     0.0,
   );
 }

@@ -9,6 +9,9 @@ override WORKGROUP_SIZE: u32 = 128u;
 
 const SHARE: u32 = 2u; // @param a power of two, half the smallest subgroup at most
 
+// Splits that a lane joins at a time, after its first.
+const MORE: u32 = 2u;
+
 // Lanes of two octets, which share a scale: neighbours have one each.
 const RUN: u32 = 2u * SHARE;
 
@@ -23,7 +26,8 @@ fn joined_across(part: Part, mask: u32) -> Part {
   let other = Part(
     subgroupShuffleXor(part.maximum, mask),
     subgroupShuffleXor(part.sum, mask),
-    subgroupShuffleXor(part.out, mask),
+    subgroupShuffleXor(part.first, mask),
+    subgroupShuffleXor(part.second, mask),
   );
   return joined(part, other);
 }
@@ -47,18 +51,21 @@ fn main(
     let wanted = start + lane / RUN * 2u + lane % 2u;
     // Past the end the last octet is computed again and not kept.
     let octet = min(wanted, OCTETS - 1u);
-    var first = part_of(2u * octet, share);
-    var second = part_of(2u * octet + 1u, share);
-    for (var split = share + SHARE; split < params.splits; split += SHARE) {
-      first = joined(first, part_of(2u * octet, split));
-      second = joined(second, part_of(2u * octet + 1u, split));
+    var all = part_of(octet, share);
+    for (var split = share + SHARE; split < params.splits; split += MORE * SHARE) {
+      // All loads come before the first use: many in flight hide their latency.
+      var more: array<Part, MORE>;
+      for (var i = 0u; i < MORE; i++) { // @unroll
+        more[i] = part_of(octet, split + i * SHARE);
+      }
+      for (var i = 0u; i < MORE; i++) { // @unroll
+        all = joined(all, more[i]);
+      }
     }
-    for (var mask = 2u; mask < RUN; mask *= 2u) {
-      first = joined_across(first, mask);
-      second = joined_across(second, mask);
+    for (var mask = 2u; mask < RUN; mask *= 2u) { // @unroll
+      all = joined_across(all, mask);
     }
-    // Without squares, as no norm comes between.
-    let words = limb_words(first.out / first.sum, second.out / second.sum, 0.0, octet);
+    let words = part_words(all, octet);
     if (share == 0u && wanted < OCTETS) {
       store_limb_words(words, octet, OCTETS);
     }

@@ -17,10 +17,9 @@ import type { NothingLive, RowProjectionShape } from "./row-input.ts";
 
 /**
  * Workgroups of the projection, each with a best token of its own for the last dispatch to read: about
- * twice what a large GPU runs at once, so that no long tail is left to few of them. A device may choose
- * another number.
+ * what a large GPU runs at once. A device may choose another number.
  */
-const WORKGROUPS = [8192, 4096, 2048, 16_384] as const;
+const WORKGROUPS = [4096, 8192, 2048, 16_384] as const;
 
 const MOST_FINAL_LANES = 1024;
 

@@ -12,10 +12,13 @@ const tunable = (K: number, N: number, capabilities = GPU) => {
 const candidateNames = (K: number, N: number): string[] =>
   tunable(K, N).candidates.map(({ name }) => name);
 
-test("where workgroups of 32 outputs would be too few, one has 16", () => {
+test("a large GPU runs all workgroups at once, and has something to do for all of it", () => {
   expect(candidateNames(8192, 2048)[0]).toBe("outputs16/lanes1024/rows2/step2");
   expect(candidateNames(2048, 2048)[0]).toBe("outputs16/lanes512/rows2/step1");
-  expect(candidateNames(2048, 8192)[0]).toBe("outputs32/lanes512/rows2/step1");
+  expect(candidateNames(2048, 8192)[0]).toBe("outputs32/lanes512/rows2/step2");
+  expect(candidateNames(14_336, 4096)[0]).toBe("outputs16/lanes512/rows2/step2");
+  expect(candidateNames(4096, 4096)[0]).toBe("outputs16/lanes512/rows2/step2");
+  expect(candidateNames(4096, 14_336)[0]).toBe("outputs32/lanes256/rows4/step1");
 });
 
 test("every way to share out the lanes is a candidate, and no more than there is time for", () => {

@@ -39,9 +39,24 @@ const MAX_ROWS = 4;
 /** Blocks of 32 weights along K from which on more lanes share them. */
 const LONG_BLOCKS = 129;
 
-/** How many lanes a team and a workgroup should have: few workgroups must use all of a GPU's bandwidth. */
-const wantedLanes = (blocks: number, outputs: number) =>
-  blocks < LONG_BLOCKS ? { team: 1024 / outputs, workgroup: 512 } : { team: 128, workgroup: 1024 };
+/** Lanes that a multiprocessor of a large GPU runs at once, with what these kernels keep in registers. */
+const LANES_AT_ONCE = 1024;
+
+/** Workgroups that a large GPU runs at once. */
+const workgroupsAtOnce = (lanes: number): number =>
+  (LARGE_GPU_MULTIPROCESSORS * LANES_AT_ONCE) / lanes;
+
+/**
+ * The layout to come near: all workgroups run at once, so that none waits for others to end, and few of
+ * them still use all of a GPU's bandwidth.
+ */
+function wantedLayout(blocks: number, N: number) {
+  const isLong = blocks >= LONG_BLOCKS;
+  const [most, fewer] = isLong ? ([1024, 512] as const) : ([512, 256] as const);
+  const outputs = N / 16 <= workgroupsAtOnce(isLong ? fewer : most) ? 16 : 32;
+  const lanes = N / outputs <= workgroupsAtOnce(most) ? most : fewer;
+  return { outputs, lanes, team: isLong ? lanes / 8 : 1024 / outputs };
+}
 
 /** Whether the kernels of this file serve the shape on this device. */
 export function projectsToLimbs(
@@ -82,16 +97,17 @@ const teamBlocks = (variant: GroupVariant): number => variant.step * teamOf(vari
 const smallestTeam = ({ subgroups }: Capabilities): number =>
   Math.max(MIN_TEAM, subgroups?.maxSize ?? 0);
 
-/** The layout where nothing was measured: as many lanes as the device allows. */
+/** The layout where nothing was measured: with as many of the lanes as the device allows. */
 function preferredVariant(shape: LimbProjectionShape, capabilities: Capabilities): GroupVariant {
   const blocks = shape.K / 32;
-  const outputs = shape.N / 32 < LARGE_GPU_MULTIPROCESSORS ? 16 : 32;
-  const wanted = wantedLanes(blocks, outputs);
+  const { outputs, ...wanted } = wantedLayout(blocks, shape.N);
   const smallest = smallestTeam(capabilities);
-  const lanes = Math.min(mostLanes(capabilities), Math.max(smallest, wanted.workgroup));
+  const lanes = Math.min(mostLanes(capabilities), Math.max(smallest, wanted.lanes));
   const team = Math.max(smallest, Math.min(wanted.team, (lanes * MAX_ROWS) / outputs));
   const rows = Math.max(1, (team * outputs) / lanes);
-  return { outputs, lanes, rows, step: blocks >= LONG_BLOCKS && takesPairs(shape) ? 2 : 1 };
+  // Pairs where a lane is done with one: all that it loads is then under way at once.
+  const inPairs = blocks >= LONG_BLOCKS || (blocks > team && blocks <= 2 * team);
+  return { outputs, lanes, rows, step: inPairs && takesPairs(shape) ? 2 : 1 };
 }
 
 /** The layouts a device can run, the preferred first. */
