@@ -12,6 +12,7 @@ function stopwatchFor(times: Readonly<Record<string, readonly number[]>>) {
   const samples: Sample<Named>[] = [];
   const stopwatch: Stopwatch<Named> = {
     sampleNs: 1e6,
+    warmUpNs: 0,
     time: (asked) => {
       // Each round is slower than the one before: a GPU that gets warm.
       const drift = 1 + samples.length / 200;
@@ -38,6 +39,20 @@ describe("rounds", () => {
       never,
     );
     expect(choose(times ?? [], "default")).toBe("b");
+  });
+
+  test("begin once the device has worked for long enough", async () => {
+    const { stopwatch, samples } = stopwatchFor({ default: [1000], a: [950] });
+    const warm = { ...stopwatch, warmUpNs: 10e6 };
+    await timeInRounds(warm, named("default", "a"), 1, "default", never);
+    // One look at each, then ten samples of 1 ms or less often as the clock drifts.
+    const before = samples.slice(2).findIndex(({ candidate }) => candidate.name === "a");
+    const calls = samples.slice(2, 2 + before).map((sample) => sample.calls);
+    expect(calls.reduce((sum, count) => sum + count * 1000, 0)).toBeGreaterThan(9e6);
+
+    let asked = 0;
+    const expiring = { expired: () => ++asked > 4 };
+    expect(await timeInRounds(warm, named("default", "a"), 1, "default", expiring)).toBeUndefined();
   });
 
   test("leave out what is far behind", async () => {

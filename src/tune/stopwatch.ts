@@ -11,6 +11,11 @@ export interface GpuStopwatch extends Stopwatch<PreparedCandidate> {
 
 type GpuSample = Sample<PreparedCandidate>;
 
+/** A GPU takes tens of milliseconds to raise the clocks that it lowers while it waits; a CPU none. */
+const WARM_UP_NS = 5e7;
+
+const warmUpNs = ({ capabilities }: GpuDevice): number => (capabilities.software ? 0 : WARM_UP_NS);
+
 /** Most samples that are under way at once. */
 const BATCH = 32;
 
@@ -20,12 +25,14 @@ const BATCH = 32;
  */
 class TimestampStopwatch implements GpuStopwatch {
   readonly sampleNs = 2e6;
+  readonly warmUpNs: number;
   readonly #gpu: GpuDevice;
   readonly #pool: QueryPool;
   readonly #clock = new DispatchClock();
 
   constructor(gpu: GpuDevice) {
     this.#gpu = gpu;
+    this.warmUpNs = warmUpNs(gpu);
     this.#pool = new QueryPool(gpu, "tune", 1);
   }
 
@@ -66,11 +73,13 @@ class TimestampStopwatch implements GpuStopwatch {
 /** By the time from submit to completion, less what an empty one takes. */
 class WallClockStopwatch implements GpuStopwatch {
   readonly sampleNs = 1e7;
+  readonly warmUpNs: number;
   readonly #gpu: GpuDevice;
   #overheadMs: number | undefined;
 
   constructor(gpu: GpuDevice) {
     this.#gpu = gpu;
+    this.warmUpNs = warmUpNs(gpu);
   }
 
   async time(samples: readonly GpuSample[]): Promise<number[]> {
