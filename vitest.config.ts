@@ -53,6 +53,8 @@ const adapter = (
 
 /** The subgroup size that runs everything; the others run the kernels that subgroups make different. */
 const MAIN_SUBGROUP_SIZE = 8;
+/** The one whose kernels are left to their own bounds, without Dawn's checks. */
+const UNCHECKED_SUBGROUP_SIZE = 16;
 
 const lavapipeAdapter = (subgroupSize: number) => {
   const isMain = subgroupSize === MAIN_SUBGROUP_SIZE;
@@ -63,6 +65,9 @@ const lavapipeAdapter = (subgroupSize: number) => {
     // Most of the time goes to compiling, of which LLVM's optimisations are more than a half.
     ...(isHeavy ? {} : { GALLIVM_PERF: "nopt" }),
     ...(isMain ? {} : { TETRAD_TEST_ONLY: "subgroups" }),
+    ...(subgroupSize === UNCHECKED_SUBGROUP_SIZE
+      ? { TETRAD_TEST_DAWN_FEATURES: "disable_robustness" }
+      : {}),
   };
   return adapter(`lavapipe-${subgroupSize}`, env, {
     include: isMain ? ALL : KERNELS,

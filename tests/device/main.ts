@@ -24,6 +24,7 @@ const USAGE = `node device.mjs [OPERATOR…] [options]
   --json FILE    write the results and the device's capabilities
   --software     run on the software adapter
   --require-gpu  fail where there is no hardware adapter
+  --dawn-features NAMES  Dawn toggles: disable_robustness leaves kernels to their own bounds
   --list         print the suites`;
 
 const WIDTHS = [22, 44, 15, 24, 8, 8, 6];
@@ -46,6 +47,7 @@ function parse() {
       json: { type: "string" },
       software: { type: "boolean", default: false },
       "require-gpu": { type: "boolean", default: false },
+      "dawn-features": { type: "string", default: "" },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -56,6 +58,7 @@ async function run({ values, positionals }: ReturnType<typeof parse>): Promise<b
   const { gpu: instance, adapter } = await findGpu({
     forceSoftware: values.software,
     requireGpu: values["require-gpu"],
+    dawnFeatures: values["dawn-features"].split(",").filter(Boolean),
     onFallback: (message) => console.log(message),
   });
   const gpu = await GpuDevice.fromAdapter(adapter, instance.wgslLanguageFeatures);

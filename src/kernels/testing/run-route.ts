@@ -2,12 +2,10 @@ import type { Capabilities } from "../../gpu/capabilities.ts";
 import type { GpuDevice } from "../../gpu/device.ts";
 import type { Route } from "../../gpu/kernel.ts";
 import { ParamsArena } from "../../gpu/params-arena.ts";
+import { checkGuards, GuardedBuffer, SENTINEL_BYTE } from "./guarded-buffer.ts";
 
 /** What an operand starts with: its contents, or its size in bytes, filled with a sentinel. */
 export type Operand = ArrayBufferView | { readonly bytes: number };
-
-/** Fills buffers that a kernel should write, so that elements it misses are seen (a NaN in f32). */
-const SENTINEL_BYTE = 0xff;
 
 function operandBytes(operand: Operand): Uint8Array {
   if (!ArrayBuffer.isView(operand)) return new Uint8Array(operand.bytes).fill(SENTINEL_BYTE);
@@ -22,7 +20,7 @@ function padded(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /**
  * Runs a route once on operands given as plain arrays and returns the bytes of those named in
- * `read`. Params go as `capabilities` allow. Validation errors reject.
+ * `read`. Params go as `capabilities` allow. Validation errors reject, and so does a write beside an operand.
  */
 export async function runRoute<Live>(
   gpu: GpuDevice,
@@ -55,14 +53,18 @@ async function execute<Live>(
   { limits }: Capabilities,
 ): Promise<Record<string, ArrayBuffer>> {
   const { device, queue } = gpu;
-  const buffers = new Map<string, GPUBuffer>();
+  const buffers = new Map<string, GuardedBuffer>();
   const made: GPUBuffer[] = [];
   const arenas: ParamsArena[] = [];
   const upload = (name: string, bytes: Uint8Array<ArrayBuffer>) => {
-    const buffer = gpu.createStorageBuffer(`test.${name}`, bytes.length);
-    queue.writeBuffer(buffer, 0, bytes);
-    buffers.set(name, buffer);
-    made.push(buffer);
+    const guarded = new GuardedBuffer(gpu, name, bytes);
+    buffers.set(name, guarded);
+    made.push(guarded.buffer);
+  };
+  const createTarget = (name: string, bytes: number): GPUBuffer => {
+    const target = gpu.createBuffer(name, bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    made.push(target);
+    return target;
   };
   try {
     for (const [name, operand] of Object.entries(operands)) {
@@ -92,7 +94,7 @@ async function execute<Live>(
           if (buffer === undefined) {
             throw new Error(`${route.name}: binding "${name}" has no operand "${operand}"`);
           }
-          return { buffer };
+          return buffer.binding;
         }),
       );
       params.encode(pass, 0);
@@ -102,21 +104,21 @@ async function execute<Live>(
     const results = read.map((name) => {
       const source = buffers.get(name);
       if (source === undefined) throw new Error(`${route.name}: no operand "${name}" to read`);
-      const target = gpu.createBuffer(
-        `test.read.${name}`,
-        source.size,
-        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      );
-      made.push(target);
-      encoder.copyBufferToBuffer(source, 0, target, 0, source.size);
+      const target = createTarget(`test.read.${name}`, source.bytes);
+      source.copyContents(encoder, target);
       return [name, target] as const;
     });
+    const guards = createTarget("test.guards", buffers.size * GuardedBuffer.guardBytes);
+    let offset = 0;
+    for (const buffer of buffers.values()) offset = buffer.copyGuards(encoder, guards, offset);
     queue.submit([encoder.finish()]);
     const contents: Record<string, ArrayBuffer> = {};
     for (const [name, target] of results) {
       await target.mapAsync(GPUMapMode.READ);
       contents[name] = target.getMappedRange().slice(0);
     }
+    await guards.mapAsync(GPUMapMode.READ);
+    checkGuards([...buffers.keys()], guards.getMappedRange());
     return contents;
   } finally {
     for (const buffer of made) gpu.destroyBuffer(buffer);
