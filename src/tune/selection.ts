@@ -7,10 +7,10 @@ export interface CandidateTimes {
 }
 
 /**
- * How much faster than the default a candidate must be: less may be noise, and what was measured and
- * tested more often is worth something.
+ * How much faster than the default a candidate must be: less may be noise, or the other way round between
+ * other kernels, and what was measured and tested more often is worth something.
  */
-export const MARGIN = 0.03;
+export const MARGIN = 0.05;
 
 /** The middle value, or the mean of the two. */
 export function median(values: readonly number[]): number {
