@@ -1,16 +1,33 @@
 /** A checkpoint of a model's shape with random weights, made row by row while they are read. */
 import type { Checkpoint, CheckpointTensor, Q4Matrix, RowSource } from "../checkpoint.ts";
 import { RequestError } from "../errors.ts";
+import { numberToF16Bits } from "../quant/f16.ts";
 import { weightShapes } from "./shapes.ts";
 import type { ModelShape } from "./shapes.ts";
 
 const GROUP_SIZE = 32;
 
-/** Bits of an f16 scale that are random: without both signs every row would lean to one side. */
-const SIGN_AND_FRACTION = 0x83ff;
+/** Root mean square of a uniform nibble less 8. */
+const NIBBLE_SIZE = 4.637;
+/** Of a scale, as a part of its mean. */
+const SCALE_SIZE = 1.018;
 
-/** Standard deviation of a uniform nibble. */
-const NIBBLE_DEVIATION = 4.6;
+const SCALE_COUNT = 256;
+
+/**
+ * f16 scales of a row of K: of both signs, else every row would lean to one side; within a factor of two of each
+ * other; and as large as keeps rows of unit variance there. With more, all of a deep model's layers would
+ * make each rounding larger.
+ */
+function scaleBits(columns: number): Uint16Array {
+  const mean = 1 / (NIBBLE_SIZE * SCALE_SIZE * Math.sqrt(columns));
+  const sizes = SCALE_COUNT / 2;
+  return Uint16Array.from({ length: SCALE_COUNT }, (_, i) => {
+    const part = ((i % sizes) + 0.5) / sizes;
+    const scale = mean * (2 / 3) * (1 + part);
+    return numberToF16Bits(i < sizes ? scale : -scale);
+  });
+}
 
 /** FNV-1a of a name, so that tensors differ. */
 function seedOf(name: string): number {
@@ -28,14 +45,14 @@ const rowSeed = (seed: number, row: number): number => {
 };
 
 /**
- * A random matrix in Q4_0's form: uniform nibbles, and f16 scales of both signs within a factor of two of
- * each other, so that rows of unit variance stay near it. The same for the same name.
+ * A random matrix in Q4_0's form: uniform nibbles, and f16 scales with which rows of unit variance keep it. The
+ * same for the same name.
  */
 export function randomQ4Matrix(name: string, rows: number, columns: number): Q4Matrix {
   if (columns % GROUP_SIZE !== 0) {
     throw new RequestError(`"${name}" has ${columns} columns; they must be a multiple of 32`);
   }
-  const exponent = Math.round(Math.log2(1 / (NIBBLE_DEVIATION * Math.sqrt(columns)))) + 15;
+  const bits = scaleBits(columns);
   const seed = seedOf(name);
   const words = columns / 8;
   const groups = columns / GROUP_SIZE;
@@ -56,7 +73,7 @@ export function randomQ4Matrix(name: string, rows: number, columns: number): Q4M
         state ^= state << 13;
         state ^= state >>> 17;
         state ^= state << 5;
-        scales[i] = (exponent << 10) | (state & SIGN_AND_FRACTION);
+        scales[i] = bits[state & (SCALE_COUNT - 1)]!;
       }
     }
     return Promise.resolve([new Uint8Array(nibbles.buffer), new Uint8Array(scales.buffer)]);
