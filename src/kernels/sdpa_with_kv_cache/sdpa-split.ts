@@ -107,10 +107,11 @@ function splitVariants(
   const usesSubgroups = subgroupLanes(shape, capabilities).length > 0;
   const largestTeam = usesSubgroups ? (capabilities.subgroups?.minSize ?? 1) : Infinity;
   const team = preferredTeam(shape, usesSubgroups ? largestTeam : TEAM_WITHOUT_SUBGROUPS);
+  const wantedDepth = Math.min(team / TEAM_PER_DEPTH, deepest(shape, team));
   const preferred: SplitVariant = {
     lanes: preferredLanes,
     team,
-    depth: Math.max(1, Math.min(team / TEAM_PER_DEPTH, deepest(shape, team))),
+    depth: DEPTHS.findLast((depth) => depth <= wantedDepth) ?? 1,
   };
   const [first, ...others] = variantsOf<SplitVariant>(preferred, {
     lanes: [preferredLanes, ...otherLanes],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { GPU } from "../../../tests/support/gpu-record.ts";
 import { UnsupportedError } from "../../errors.ts";
-import { sdpaWithKvCache } from "./sdpa-with-kv-cache.ts";
+import { sdpaPartialsTunable, sdpaWithKvCache } from "./sdpa-with-kv-cache.ts";
 import type { SdpaShape } from "./sdpa-with-kv-cache.ts";
 
 const SHAPE: SdpaShape = {
@@ -49,4 +49,21 @@ test("sdpa_with_kv_cache takes what lies just inside", () => {
     expect(planning(shape)).not.toThrow();
   }
   expect(planning({ rows: "one", maxS: 1 })).not.toThrow();
+});
+
+test.each([
+  [8, 64, "lanes256/team8/depth2"],
+  [8, 128, "lanes256/team16/depth4"],
+  // Five heads are more than eight quads, and leave registers for three positions: there are kernels for two.
+  [10, 128, "lanes128/team16/depth2"],
+  [8, 32, "lanes256/team4/depth1"],
+])("one row of %i heads of %i is laid out for what a lane can hold", (heads, headSize, name) => {
+  const shape = { ...SHAPE, heads, headSize, rows: "one", append: false } as const;
+  expect(sdpaPartialsTunable(shape, GPU).candidates[0].name).toBe(name);
+});
+
+test("a lane that has to hold more of a head has fewer beside it", () => {
+  const narrow = { ...GPU, subgroups: { minSize: 8, maxSize: 8 } };
+  const shape = { ...SHAPE, headSize: 128, rows: "one", append: false } as const;
+  expect(sdpaPartialsTunable(shape, narrow).candidates[0].name).toBe("lanes128/team8/depth2");
 });
