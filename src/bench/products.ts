@@ -16,7 +16,7 @@ import { Executor } from "../graph/executor.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
 import { planGraph } from "../graph/plan.ts";
-import type { Plan } from "../graph/plan.ts";
+import type { Plan, PlannedDispatch } from "../graph/plan.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { dequantizeQ4Row } from "../quant/q4gsw.ts";
 import type { TuningPlace } from "../tuned-plans.ts";
@@ -51,6 +51,12 @@ const ROTATED_BYTES = 2 ** 29;
 const SMALL_ROTATED_BYTES = 2 ** 20;
 const MAX_COPIES = 8;
 
+/**
+ * Of a single row, how often each copy is multiplied in the pass that is timed: what a pass takes by itself is
+ * as long as a sixth of such a product.
+ */
+const ROUNDS = 8;
+
 const NORM_EPSILON = 1e-5;
 const CHECKED_OUTPUTS = 16;
 
@@ -69,7 +75,7 @@ export interface ProductOptions {
 }
 
 export interface ProductResult extends ProductShape {
-  /** The dispatch that reads the weights, and its time. */
+  /** The dispatch that reads the weights, and its time; of a single row, in a pass with many others. */
   readonly kernel: string;
   readonly microseconds: Measurement;
   /** With what prepares its input, if anything. */
@@ -148,6 +154,8 @@ class Product {
   readonly #buffers: BufferSet;
   readonly #values = new SymIntValues();
   #executors: Executor[] = [];
+  /** Of the dispatches that read the weights alone. */
+  #mains: Executor[] = [];
 
   constructor(gpu: GpuDevice, graphs: ProductGraphs) {
     this.#gpu = gpu;
@@ -157,12 +165,15 @@ class Product {
   }
 
   async prepare(plans: readonly Plan[], x: Float32Array<ArrayBuffer>): Promise<void> {
+    const prepare = (all: readonly Plan[]) =>
+      Promise.all(all.map((plan) => Executor.prepare(this.#gpu, plan, this.#buffers)));
     await this.#gpu.catchOutOfMemory("allocating a product", () =>
       Promise.resolve(this.#buffers.allocate(plans)),
     );
     await this.#constants.load(plans.flatMap(({ constants }) => constants));
-    this.#executors = await Promise.all(
-      plans.map((plan) => Executor.prepare(this.#gpu, plan, this.#buffers)),
+    this.#executors = await prepare(plans);
+    this.#mains = await prepare(
+      plans.map((plan) => ({ ...plan, dispatches: plan.dispatches.filter(readsWeight) })),
     );
     this.#gpu.queue.writeBuffer(this.#buffers.tensor(this.#graphs.x), 0, x);
   }
@@ -177,6 +188,21 @@ class Product {
     const readback = pool.resolve(encoder);
     this.#gpu.queue.submit([encoder.finish()]);
     return new DispatchClock().measure(await readback.read());
+  }
+
+  /** Nanoseconds of a product with one copy once its input is prepared, as it was by the last of {@link time}. */
+  async timeMain(pool: QueryPool): Promise<number> {
+    const encoder = this.#gpu.device.createCommandEncoder({ label: "product" });
+    const pass = encoder.beginComputePass({ timestampWrites: pool.bracketPass("product") });
+    for (const executor of this.#mains) executor.update(this.#values);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const executor of this.#mains) executor.encode(pass);
+    }
+    pass.end();
+    const readback = pool.resolve(encoder);
+    this.#gpu.queue.submit([encoder.finish()]);
+    const [record] = new DispatchClock().measure(await readback.read());
+    return (record?.durationNs ?? 0) / (ROUNDS * this.#mains.length);
   }
 
   /** Elements `[first, first + count)` of the product with one copy. */
@@ -200,11 +226,17 @@ class Product {
   }
 
   dispose(): void {
-    for (const executor of this.#executors) executor.dispose();
+    for (const executor of [...this.#executors, ...this.#mains]) executor.dispose();
     this.#buffers.dispose();
     this.#constants.dispose();
   }
 }
+
+/** Whether a dispatch multiplies: one of many rows may have its weights prepared by another. */
+const readsWeight = ({ bindings }: PlannedDispatch): boolean =>
+  Object.values(bindings).some(
+    (reference) => reference.kind === "constant" && reference.tensor.name === "weight",
+  );
 
 /** The product's input in float64: x, or what the norm makes of it. */
 function exactInput({ M }: ProductShape, x: Float32Array): Float64Array {
@@ -294,7 +326,11 @@ async function measureProduct(
     const timer = pool;
     await warmUp(small, () => product.time(timer));
     const timed: DispatchRecord[][] = [];
-    for (let run = 0; run < runs; run++) timed.push(await product.time(pool));
+    const rowNs: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      timed.push(await product.time(pool));
+      if (M === 1) rowNs.push(await product.timeMain(pool));
+    }
     const main = timed[0]?.reduce((a, b) => (b.work.bytes > a.work.bytes ? b : a));
     if (main === undefined) throw new Error("bench: a product has dispatches");
     const microseconds = (records: readonly DispatchRecord[]) =>
@@ -306,7 +342,11 @@ async function measureProduct(
     return {
       ...shape,
       kernel: main.kernel,
-      microseconds: measurementOf(timed.map((records) => microseconds(records.filter(isMain)))),
+      microseconds: measurementOf(
+        M === 1
+          ? rowNs.map((ns) => ns / 1000)
+          : timed.map((records) => microseconds(records.filter(isMain))),
+      ),
       totalMicroseconds: measurementOf(timed.map(microseconds)),
       // A matrix over the binding limit takes several dispatches.
       bytes: mains.reduce((sum, { work }) => sum + work.bytes, 0) / copies,
