@@ -120,14 +120,14 @@ const ratios = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16].flatMap((ratio) => [
   ...allRoutes(configure("ratio", [2 * ratio, 2, 32, 9, 130, 63]), ["f32"]),
 ]);
 
-/** Contexts around the edges of tiles and splits. */
+/** Contexts around the edges of tiles and splits; by the kernels of `randomValues`. */
 const contexts = [0, 1, 2, 30, 31, 32, 33, 63, 64, 127, 350].flatMap((position) =>
-  allRoutes(configure("context", [4, 2, 64, 1, 351, position]), ["f32"]),
+  allRoutes(configure("context", [8, 2, 64, 1, 351, position]), ["f32"]),
 );
 
 /** The kernels go by the position the GPU holds, however old the CPU's is. */
 const stalePositions = [0, 76, 500, 4000].flatMap((livePosition) =>
-  allRoutes(configure(`CPU at ${livePosition}`, [4, 2, 64, 1, 600, 300], { livePosition })),
+  allRoutes(configure(`CPU at ${livePosition}`, [8, 2, 64, 1, 600, 300], { livePosition })),
 );
 
 /** Many rows over an f16 cache: on subgroup matrices where there are any. */
@@ -180,10 +180,10 @@ const others = [
 export const sdpaSuite = defineSuite("sdpa_with_kv_cache", [
   ...published,
   ...randomValues,
-  ...headSizes,
-  ...ratios,
   ...contexts,
   ...stalePositions,
+  ...headSizes,
+  ...ratios,
   ...overHalves,
   ...others,
 ]);

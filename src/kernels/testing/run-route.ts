@@ -112,14 +112,13 @@ async function execute<Live>(
     let offset = 0;
     for (const buffer of buffers.values()) offset = buffer.copyGuards(encoder, guards, offset);
     queue.submit([encoder.finish()]);
-    const contents: Record<string, ArrayBuffer> = {};
-    for (const [name, target] of results) {
-      await target.mapAsync(GPUMapMode.READ);
-      contents[name] = target.getMappedRange().slice(0);
-    }
-    await guards.mapAsync(GPUMapMode.READ);
+    // At once: each would wait for the next look at the queue.
+    const targets = [guards, ...results.map(([, target]) => target)];
+    await Promise.all(targets.map((target) => target.mapAsync(GPUMapMode.READ)));
     checkGuards([...buffers.keys()], guards.getMappedRange());
-    return contents;
+    return Object.fromEntries(
+      results.map(([name, target]) => [name, target.getMappedRange().slice(0)]),
+    );
   } finally {
     for (const buffer of made) gpu.destroyBuffer(buffer);
     for (const arena of arenas) arena.dispose();
