@@ -1,10 +1,8 @@
 // The row of x as attention left it. Every workgroup joins the splits for itself and keeps the row as
 // limbs. With attention-partials.wgsl, limb-dot.wgsl and shared/limb-words.wgsl.
 
-const BLOCKS: u32 = OCTETS / 4u;
-
-// The row, an octet's word of each block and plane.
-var<workgroup> limbs: array<vec4<u32>, BLOCKS * 5u>; // [5, K / 32]
+// The row, [5, K / 32, 4]. Words, not vectors: lanes must not write different parts of one vector.
+var<workgroup> limbs: array<u32, OCTETS * 5u>;
 
 fn joined_octet(octet: u32) -> Part {
   var all = part_of(octet, 0u);
@@ -23,25 +21,28 @@ fn prepare_input(lane: u32) {
     let octet = min(start + lane, OCTETS - 1u);
     let words = part_words(joined_octet(octet), octet);
     if (start + lane < OCTETS) {
-      let block = octet / 4u;
-      let word = octet % 4u;
-      limbs[block][word] = words.high_even;
-      limbs[BLOCKS + block][word] = words.high_odd;
-      limbs[2u * BLOCKS + block][word] = words.low_even;
-      limbs[3u * BLOCKS + block][word] = words.low_odd;
-      limbs[4u * BLOCKS + block][word] = words.rest;
+      limbs[octet] = words.high_even;
+      limbs[OCTETS + octet] = words.high_odd;
+      limbs[2u * OCTETS + octet] = words.low_even;
+      limbs[3u * OCTETS + octet] = words.low_odd;
+      limbs[4u * OCTETS + octet] = words.rest;
     }
   }
   workgroupBarrier();
 }
 
+fn four_words(at: u32) -> vec4<u32> {
+  return vec4<u32>(limbs[at], limbs[at + 1u], limbs[at + 2u], limbs[at + 3u]);
+}
+
 fn read_input(block: u32) -> Input {
+  let word = block * 4u;
   return Input(
-    limbs[block],
-    limbs[BLOCKS + block],
-    limbs[2u * BLOCKS + block],
-    limbs[3u * BLOCKS + block],
-    bitcast<vec2<f32>>(limbs[4u * BLOCKS + block].xz),
+    four_words(word),
+    four_words(OCTETS + word),
+    four_words(2u * OCTETS + word),
+    four_words(3u * OCTETS + word),
+    bitcast<vec2<f32>>(vec2<u32>(limbs[4u * OCTETS + word], limbs[4u * OCTETS + word + 2u])),
     0.0,
   );
 }
