@@ -51,10 +51,7 @@ const ROTATED_BYTES = 2 ** 29;
 const SMALL_ROTATED_BYTES = 2 ** 20;
 const MAX_COPIES = 8;
 
-/**
- * Of a single row, how often each copy is multiplied in the pass that is timed: what a pass takes by itself is
- * as long as a sixth of such a product.
- */
+/** Of a single row, how often each copy is multiplied in the pass that is timed: a pass takes time by itself. */
 const ROUNDS = 8;
 
 const NORM_EPSILON = 1e-5;
@@ -172,9 +169,14 @@ class Product {
     );
     await this.#constants.load(plans.flatMap(({ constants }) => constants));
     this.#executors = await prepare(plans);
-    this.#mains = await prepare(
-      plans.map((plan) => ({ ...plan, dispatches: plan.dispatches.filter(readsWeight) })),
-    );
+    const mains = plans.map((plan) => ({
+      ...plan,
+      dispatches: plan.dispatches.filter(readsWeight),
+    }));
+    if (mains.some(({ dispatches }) => dispatches.length === 0)) {
+      throw new Error("bench: a product reads its weights");
+    }
+    this.#mains = await prepare(mains);
     this.#gpu.queue.writeBuffer(this.#buffers.tensor(this.#graphs.x), 0, x);
   }
 
