@@ -1,7 +1,6 @@
 /**
  * Loops marked `// @unroll`, written out. A driver that leaves such a loop alone, because its body with all
- * bounds checks seems too long, keeps the arrays that it indexes in memory instead of in registers: attention
- * became twice as slow that way.
+ * bounds checks seems too long, keeps the arrays that it indexes in memory instead of in registers.
  */
 import { constantsOf } from "./constant-expression.ts";
 
