@@ -15,12 +15,12 @@ describe("steps of a submit", () => {
   test("one, until the speed is known", () => {
     expect(new ArrivalPace(GPU).ahead(false)).toEqual({ steps: 1, inFlight: 4 });
     expect(paceAfter(GPU, 0.5, 8).ahead(false)).toEqual({ steps: 1, inFlight: 4 });
-    expect(paceAfter(GPU, 0.5, 9).ahead(false)).toEqual({ steps: 4, inFlight: 8 });
+    expect(paceAfter(GPU, 0.5, 9).ahead(false)).toEqual({ steps: 4, inFlight: 12 });
   });
 
   test("as many as are over before a reader would see that they come together", () => {
-    expect(paceAfter(GPU, 1).ahead(false)).toEqual({ steps: 4, inFlight: 8 });
-    expect(paceAfter(GPU, 1.9).ahead(false)).toEqual({ steps: 2, inFlight: 4 });
+    expect(paceAfter(GPU, 1).ahead(false)).toEqual({ steps: 4, inFlight: 12 });
+    expect(paceAfter(GPU, 1.9).ahead(false)).toEqual({ steps: 2, inFlight: 6 });
     expect(paceAfter(GPU, 2.1).ahead(false)).toEqual({ steps: 1, inFlight: 4 });
     expect(paceAfter(GPU, 30).ahead(false)).toEqual({ steps: 1, inFlight: 4 });
   });
@@ -32,6 +32,14 @@ describe("steps of a submit", () => {
     expect(pace.ahead(false).steps).toBe(4);
     pace.arrived(5240);
     expect(pace.ahead(false).steps).toBe(1);
+  });
+
+  test("two submits wait behind the one that runs, but before the first token one", () => {
+    const pace = paceAfter(GPU, 1);
+    pace.begin();
+    expect(pace.ahead(false)).toEqual({ steps: 4, inFlight: 8 });
+    pace.arrived(5000);
+    expect(pace.ahead(false)).toEqual({ steps: 4, inFlight: 12 });
   });
 
   test("one where runs upload their sizes, or the CPU computes", () => {

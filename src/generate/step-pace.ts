@@ -56,7 +56,9 @@ export class ArrivalPace implements StepPace {
     if (this.#software) return { steps: 1, inFlight: IN_FLIGHT_SOFTWARE };
     const fitting = this.#stepMs === 0 || single ? 1 : Math.floor(MAX_SUBMIT_MS / this.#stepMs);
     const steps = Math.max(1, Math.min(MAX_STEPS, fitting));
-    // One submit runs, one waits.
-    return { steps, inFlight: Math.max(MIN_IN_FLIGHT, 2 * steps) };
+    // One submit runs. While the CPU is late with the next, others wait; before the first token only one, as
+    // the token itself would be seen late.
+    const waiting = this.#arrived === 0 ? 1 : 2;
+    return { steps, inFlight: Math.max(MIN_IN_FLIGHT, (1 + waiting) * steps) };
   }
 }
