@@ -5,6 +5,7 @@ import { defineKernel } from "../../gpu/kernel.ts";
 import type { Kernel, Route } from "../../gpu/kernel.ts";
 import type { StatedWork } from "../../gpu/work.ts";
 import type { KernelConstants } from "../../gpu/wgsl.ts";
+import { LARGE_GPU_MULTIPROCESSORS } from "../shared/large-gpu.ts";
 import { LIMBS, scaleMagnitude, variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { halfInput } from "./half-input.ts";
@@ -15,8 +16,10 @@ import type { NothingLive, RowProjectionShape } from "./row-input.ts";
 
 /** The longest K for which 32 lanes a workgroup were best; a longer one gives each too much to do. */
 const SHORT_K = 4096;
-const SHORT_K_LANES = 32;
-const LONG_K_LANES = 128;
+const FEWEST_LANES = 32;
+const MOST_LANES = 128;
+/** Lanes that a large GPU runs at once. */
+const LANES_AT_ONCE = 2048 * LARGE_GPU_MULTIPROCESSORS;
 
 /** What a device is asked to choose from, if it is asked. */
 const LANES = [32, 64, 128, 256];
@@ -54,17 +57,29 @@ export interface Projection {
   readonly work: StatedWork;
 }
 
+const itemsOf = (rows: readonly number[], outputs: number): number =>
+  rows.reduce((sum, count) => sum + divideCeil(count, outputs), 0);
+
+/** Lanes of a workgroup where nothing was measured. */
+function wantedLanes(blocks: number, items: number): number {
+  const lanes = 2 ** Math.ceil(Math.log2(blocks / 2));
+  const most = Math.min(MOST_LANES, Math.max(FEWEST_LANES, lanes));
+  // With all under way at once two blocks a lane take least; otherwise others fill in while one waits.
+  if (items * most <= LANES_AT_ONCE) return most;
+  return 32 * blocks <= SHORT_K ? FEWEST_LANES : MOST_LANES;
+}
+
 /** The layouts that a device can run, the one for unmeasured devices first. */
 function variants(
   { K, input }: RowProjectionShape,
-  { outputs, fixedOutputs }: Projection,
+  { rows, outputs, fixedOutputs }: Projection,
   { f16, integerDot, subgroups, limits }: Capabilities,
 ): readonly [Variant, ...Variant[]] {
   const atLeast = subgroups?.minSize ?? 0;
   const atMost = limits.maxComputeInvocationsPerWorkgroup;
-  const wanted = K <= SHORT_K ? SHORT_K_LANES : LONG_K_LANES;
-  const lanes = Math.min(Math.max(wanted, atLeast), atMost);
   const blocks = K / 32;
+  const wanted = wantedLanes(blocks, itemsOf(rows, outputs));
+  const lanes = Math.min(Math.max(wanted, atLeast), atMost);
   // A row of limbs cannot be had back.
   const fromF32 = input !== "limbs";
   const inputs = { limbs: integerDot, f32: fromF32, f16: fromF32 && f16 };
@@ -90,7 +105,7 @@ function fused(
   const { K, norm } = shape;
   const { lanes, outputs } = variant;
   const input = INPUTS[variant.input](shape, capabilities);
-  const items = projection.rows.reduce((sum, rows) => sum + divideCeil(rows, outputs), 0);
+  const items = itemsOf(projection.rows, outputs);
   const kernel: Kernel = defineKernel({
     label: `${projection.name}_q4gsw_${input.name}`,
     parts: [q4Steps, ...input.parts, ...projection.parts, projectSource],
