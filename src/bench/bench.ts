@@ -17,7 +17,8 @@ import { REPORT_VERSION } from "./report.ts";
 import type { BenchModel, BenchReport, ColdStart, DecodeResult, PrefillResult } from "./report.ts";
 import { limitOf, rooflineOf } from "./roofline.ts";
 import type { Ceilings } from "./roofline.ts";
-import { measureDecode, measurePrefill } from "./session-speed.ts";
+import { measureDecode, measurePrefill, randomPrompt, timeRequest } from "./session-speed.ts";
+import { warmUp } from "./warm-up.ts";
 
 class Bench {
   readonly #options: BenchOptions;
@@ -119,6 +120,7 @@ class Bench {
     coldStarts: readonly ColdStart[],
   ): Promise<BenchReport> {
     const { runs, warmUps, tokens, kernels, cacheType, checkUpTo } = this.#options;
+    const { small = gpu.capabilities.software } = this.#options;
     const bounds: Ceilings = {
       bytesPerSecond: ceilings.read.bytesPerSecond.median,
       operationsPerSecond: Object.fromEntries(
@@ -138,6 +140,9 @@ class Bench {
       cacheType,
       promptChunk: session.decoder.sequenceLength.max,
     };
+    // Its GPU waited while the model was loaded.
+    const shortest = randomPrompt(1, session.decoder.vocabularySize);
+    await warmUp(small, () => timeRequest(session, { prompt: shortest, maxTokens: tokens }));
     const prefill: PrefillResult[] = [];
     for (const promptTokens of this.#options.prompts) {
       prefill.push(await this.#prefill(session, promptTokens, bounds));
@@ -159,7 +164,6 @@ class Bench {
     let products: BenchReport["products"] = [];
     if (kernels) {
       this.#begin("single products");
-      const { small = gpu.capabilities.software } = this.#options;
       const measured = await measureProducts(
         gpu,
         runs,

@@ -1,8 +1,8 @@
 /**
- * How long a GPU works before anything short is timed: it lowers its clocks while it waits, and takes
- * tens of milliseconds to raise them.
+ * How long a GPU works before anything is timed: it lowers its clocks while it waits, and may take a third of a
+ * second of work to raise them.
  */
-const WARM_UP_MS = 100;
+const WARM_UP_MS = 400;
 
 /** Repeats `work` until the GPU has had time to raise its clocks; once is enough on a CPU. */
 export async function warmUp(small: boolean, work: () => Promise<unknown>): Promise<void> {

@@ -18,6 +18,8 @@ export interface Stopwatch<Candidate> {
   time(samples: readonly Sample<Candidate>[]): Promise<number[]>;
 }
 
+/** Samples under way at once until the device is warm: between submits it would cool down again. */
+const WARMING_SAMPLES = 8;
 /** After a first look samples are this part of a whole one, and who is so much slower is out. */
 const SHORT_SAMPLE = 1 / 4;
 const SHORT_SAMPLE_FACTOR = 1.5;
@@ -75,13 +77,16 @@ export async function timeInRounds<Candidate extends { readonly name: string }>(
       return Math.min(MAX_CALLS, Math.max(1, Math.ceil(ns / Math.max(fastest, SHORTEST_CALL_NS))));
     });
   // It lowers its clocks while candidates compile.
-  const warming = [
-    { candidate: candidates[0]!, trial: 0, calls: callsIn(looks, stopwatch.sampleNs)[0]! },
-  ];
+  const warmUp = {
+    candidate: candidates[0]!,
+    trial: 0,
+    calls: callsIn(looks, stopwatch.sampleNs)[0]!,
+  };
+  const warming = Array.from({ length: WARMING_SAMPLES }, () => warmUp);
   for (let busyNs = 0; busyNs < stopwatch.warmUpNs;) {
     if (deadline.expired()) return undefined;
-    const [callNs = 0] = await stopwatch.time(warming);
-    busyNs += Math.max(callNs * warming[0]!.calls, SHORTEST_CALL_NS);
+    const times = await stopwatch.time(warming);
+    for (const callNs of times) busyNs += Math.max(callNs * warmUp.calls, SHORTEST_CALL_NS);
   }
   const qualifying = candidates.map(enter);
   await round(qualifying, callsIn(looks, SHORT_SAMPLE * stopwatch.sampleNs));

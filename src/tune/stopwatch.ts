@@ -11,8 +11,11 @@ export interface GpuStopwatch extends Stopwatch<PreparedCandidate> {
 
 type GpuSample = Sample<PreparedCandidate>;
 
-/** A GPU takes tens of milliseconds to raise the clocks that it lowers while it waits; a CPU none. */
-const WARM_UP_NS = 5e7;
+/**
+ * A GPU lowers its clocks while candidates compile, and may take a third of a second of work to raise them (an
+ * H200 ran prompts at a third of its speed for so long); a CPU does neither.
+ */
+const WARM_UP_NS = 4e8;
 
 const warmUpNs = ({ capabilities }: GpuDevice): number => (capabilities.software ? 0 : WARM_UP_NS);
 
