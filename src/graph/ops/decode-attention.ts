@@ -102,7 +102,7 @@ const PARTIALS = { q: 0, k: 1, v: 2, kCache: 3, vCache: 4, position: 5, scale: 6
 
 /**
  * [q [1, 1, Hq, D], k [1, 1, Hkv, D] | null, v | null, k_cache [1, C, Hkv, D], v_cache, position, scale]
- * → attention's splits: partial_out [Hq · splits · D] and partial_stats [splits · Hq · 2], as many splits
+ * → attention's splits: partial_out [Hq · splits · D] of the caches' type and partial_stats [splits · Hq · 2], as many splits
  * as the position makes. k and v go to the caches first, unless they are there.
  */
 export const sdpaPartialsOp: Op = {
@@ -121,7 +121,7 @@ export const sdpaPartialsOp: Op = {
     );
     const sizes = partialSizes({ heads, headSize }, sdpaSplits({ kvHeads, cacheLength }).most);
     return [
-      { dtype: "f32", dims: [sizes.partial_out] },
+      { dtype: cache.dtype, dims: [sizes.partial_out] },
       { dtype: "f32", dims: [sizes.partial_stats] },
     ];
   },
@@ -185,7 +185,12 @@ export const OUTPUT = {
  */
 export const attentionLinearAddQ4gswOp: Op = {
   infer(args) {
-    args.typed(OUTPUT.partialOut, "f32");
+    const { dtype } = args.tensor(OUTPUT.cache);
+    const partialOut = args.tensor(OUTPUT.partialOut);
+    args.check(
+      partialOut.dtype === dtype,
+      () => `splits of ${partialOut.dtype} for caches of ${dtype}`,
+    );
     args.typed(OUTPUT.partialStats, "f32");
     const headSize = fixedDim(args.tensor(OUTPUT.cache), 3);
     const K = args.constantInt(OUTPUT.heads) * headSize;
@@ -207,6 +212,7 @@ export const attentionLinearAddQ4gswOp: Op = {
             kvHeads: fixedDim(cache, 2),
             headSize: fixedDim(cache, 3),
             cacheLength: fixedDim(cache, 1),
+            cacheType: cacheType(cache),
             N: fixedDim(weight, 0),
             groupSize: args.constantInt(OUTPUT.group),
             scaleType: scaleType(scales),

@@ -176,7 +176,13 @@ const ATTENTION = {
 };
 
 function attentionCase(append: boolean): OpCase {
-  const sizes = { ...ATTENTION, N: K, groupSize: GROUP_SIZE, scaleType: "f32" } as const;
+  const sizes = {
+    ...ATTENTION,
+    N: K,
+    groupSize: GROUP_SIZE,
+    scaleType: "f32",
+    cacheType: "f32",
+  } as const;
   const row = ["f32", 1, 1, KV_HEADS, HEAD_SIZE] as const;
   return {
     op: "tetrad.attention_linear_add_q4gsw",

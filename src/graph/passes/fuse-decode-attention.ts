@@ -3,6 +3,7 @@ import { projectsAttention } from "../../kernels/row_projection_q4gsw/attention-
 import { fusesQkvRotary } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-split.ts";
 import type { Dtype, Graph, Node, Tensor } from "../ir.ts";
+import { cacheType } from "../ops/attention.ts";
 import { fixedDim, readArguments } from "../ops/op.ts";
 import { scaleType } from "../ops/quantized.ts";
 import { joinedMatrices, limbsType, ROW } from "../ops/row-arguments.ts";
@@ -53,6 +54,7 @@ export function fuseAttentionOutput(graph: Graph, capabilities: Capabilities): G
       kvHeads,
       headSize,
       cacheLength,
+      cacheType: cacheType(kCache),
       N: fixedDim(weight, 0),
       groupSize: projection.constantInt(3),
       scaleType: scaleType(scales),
@@ -61,7 +63,7 @@ export function fuseAttentionOutput(graph: Graph, capabilities: Capabilities): G
     const sizes = partialSizes(shape, sdpaSplits(shape).most);
     const position = args.int(5);
     const partials = [
-      activation(`${attended.name}.partial_out`, "f32", [sizes.partial_out]),
+      activation(`${attended.name}.partial_out`, shape.cacheType, [sizes.partial_out]),
       activation(`${attended.name}.partial_stats`, "f32", [sizes.partial_stats]),
     ] as const;
     const scale = args.optionalNumber(10) ?? 1 / Math.sqrt(headSize);

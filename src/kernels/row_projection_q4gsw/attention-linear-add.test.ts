@@ -6,8 +6,9 @@ import { attentionLinearAddTunable } from "./attention-linear-add.ts";
 /** What runs at a position of a cache: one letter a dispatch. */
 function dispatched(heads: readonly [number, number, number], cacheLength: number) {
   const [count, kvHeads, headSize] = heads;
-  const sizes = { heads: count, kvHeads, headSize, cacheLength, N: 64, groupSize: 32 };
-  const shape = { ...sizes, scaleType: "f16" as const, nextNorm: true };
+  const sizes = { heads: count, kvHeads, headSize, cacheLength, N: 4096, groupSize: 32 };
+  const types = { scaleType: "f16", cacheType: "f16" } as const;
+  const shape = { ...sizes, ...types, nextNorm: true };
   const { dispatches } = defaultRoute(attentionLinearAddTunable(shape, GPU));
   return (position: number): string =>
     dispatches

@@ -4,23 +4,13 @@
 // The row, [5, K / 32, 4]. Words, not vectors: lanes must not write different parts of one vector.
 var<workgroup> limbs: array<u32, OCTETS * 5u>;
 
-fn joined_octet(octet: u32) -> Part {
-  var all = part_of(octet, 0u);
-  for (var split = 1u; split < params.splits; split += 2u) {
-    // Two at a time hide each other's latency; more would make a kernel that runs once too long to load.
-    let a = part_of(octet, split);
-    let b = part_of(octet, split + 1u);
-    all = joined(all, joined(a, b));
-  }
-  return all;
-}
-
 fn prepare_input(lane: u32) {
-  for (var start = 0u; start < OCTETS; start += WORKGROUP_SIZE) {
-    // Past the end the last octets are computed again and not kept.
-    let octet = min(start + lane, OCTETS - 1u);
-    let words = part_words(joined_octet(octet), octet);
-    if (start + lane < OCTETS) {
+  for (var start = 0u; start < OCTETS; start += WORKGROUP_SIZE / SHARE) {
+    // Past the end the last octet is computed again and not kept.
+    let wanted = octet_of_lane(start, lane);
+    let octet = min(wanted, OCTETS - 1u);
+    let words = octet_words(octet, share_of_lane(lane));
+    if (share_of_lane(lane) == 0u && wanted < OCTETS) {
       limbs[octet] = words.high_even;
       limbs[OCTETS + octet] = words.high_odd;
       limbs[2u * OCTETS + octet] = words.low_even;

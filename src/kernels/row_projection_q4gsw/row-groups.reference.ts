@@ -1,6 +1,6 @@
 /**
- * Attention's output [Hq, D] from its splits, in float64: partial_out [Hq, splits, D], partial_stats
- * [splits, Hq, 2] (maximum as a power of two, sum).
+ * Attention's output [Hq, D] from its splits, in float64: partial_out [Hq, splits, D] is attention over
+ * each alone, partial_stats [splits, Hq, 2] maximum (as a power of two) and sum.
  */
 export function joinSplitsReference(
   partialOut: ArrayLike<number>,
@@ -15,8 +15,8 @@ export function joinSplitsReference(
     const statistic = (split: number, which: number) =>
       partialStats[2 * (split * heads + head) + which]!;
     const maximum = Math.max(...all.map((split) => statistic(split, 0)));
-    const weights = all.map((split) => 2 ** (statistic(split, 0) - maximum));
-    const total = all.reduce((sum, split) => sum + weights[split]! * statistic(split, 1), 0);
+    const weights = all.map((split) => 2 ** (statistic(split, 0) - maximum) * statistic(split, 1));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
     for (const split of all) {
       const row = (head * splits + split) * headSize;
       for (let d = 0; d < headSize; d++) {

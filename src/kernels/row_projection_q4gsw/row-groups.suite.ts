@@ -1,5 +1,6 @@
 import { restrictCapabilities } from "../../gpu/capabilities.ts";
 import type { Capabilities, DeviceLimits } from "../../gpu/capabilities.ts";
+import { f16ToF32, f32ToF16 } from "../../quant/f16.ts";
 import { packLimbs } from "../../quant/int8-limbs.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
 import { sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
@@ -23,13 +24,15 @@ import {
 import type { LimbProjectionShape } from "./row-groups.ts";
 import { rowProjectionReference, swigluReference } from "./row-projection-q4gsw.reference.ts";
 
-/** How a case differs from a plain one: limbs in, groups of 32, f16 scales, a norm before and after. */
+/** How a case differs from a plain one: limbs in, groups of 32, f16 scales and caches, a norm before and after. */
 interface Options {
   readonly input?: "f32";
   readonly groupSize?: number;
   readonly scaleType?: "f16" | "f32";
   readonly norm?: false;
   readonly nextNorm?: false;
+  /** Of attention, whose splits have the same. */
+  readonly cacheType?: "f32";
   readonly limits?: Partial<DeviceLimits>;
   readonly heavy?: string;
   /** Whatever a device may choose by measuring is checked, not only other outputs of a workgroup. */
@@ -53,6 +56,7 @@ const caseName = (kind: string, sizes: string, options: Options): string =>
     options.input === "f32" && "from f32",
     options.norm === false && "no norm",
     options.nextNorm === false && "no next norm",
+    options.cacheType !== undefined && `${options.cacheType} cache`,
     options.everyOtherGroup !== undefined && `every other group ${options.everyOtherGroup}`,
     options.limits !== undefined && JSON.stringify(options.limits),
   ]
@@ -163,6 +167,9 @@ function rowCase(
   };
 }
 
+const valuesOf = (stored: Float32Array | Uint16Array): ArrayLike<number> =>
+  stored instanceof Uint16Array ? f16ToF32(stored) : stored;
+
 /** Attention's output: [Hq, Hkv, D, cache length, position, N]. */
 type AttentionSizes = readonly [number, number, number, number, number, number];
 
@@ -170,7 +177,7 @@ function attentionCase(
   [heads, kvHeads, headSize, cacheLength, position, N]: AttentionSizes,
   options: Options = {},
 ): KernelCase<{ readonly position: number }> {
-  const { groupSize = 32, scaleType = "f16", heavy } = options;
+  const { groupSize = 32, scaleType = "f16", cacheType = "f16", heavy } = options;
   const K = heads * headSize;
   const nextNorm = options.nextNorm !== false;
   const shape: AttentionProjectionShape = {
@@ -178,6 +185,7 @@ function attentionCase(
     kvHeads,
     headSize,
     cacheLength,
+    cacheType,
     N,
     groupSize,
     scaleType,
@@ -191,8 +199,9 @@ function attentionCase(
     stats: randomValues(2 * heads * splits, 3).map((value, i) =>
       i % 2 === 0 ? 6 * value : 20 + 15 * value,
     ),
-    out: randomValues(K * splits, 4).map((value) => 20 * value),
+    out: stored(randomValues(K * splits, 4)),
   });
+  const stored = (values: Float32Array) => (cacheType === "f16" ? f32ToF16(values) : values);
   const residual = () => randomValues(N, 7);
   const next = () => (nextNorm ? randomValues(N, 8) : undefined);
   const matrix = () => randomMatrix({ ...shape, K }, 4);
@@ -224,7 +233,9 @@ function attentionCase(
     },
     expected() {
       const { stats, out: partial } = partials();
-      const x = Float32Array.from(joinSplitsReference(partial, stats, heads, splits, headSize));
+      const x = Float32Array.from(
+        joinSplitsReference(valuesOf(partial), stats, heads, splits, headSize),
+      );
       const [product] = rowProjectionReference(x, undefined, [matrix().matrix]);
       const added = residual();
       const out = product!.map((value, n) => value + added[n]!);
@@ -269,13 +280,15 @@ export const rowGroupsSuite = defineSuite("row_projection_to_limbs", [
   linearAdd(64, 64, { everyOtherGroup: "huge", nextNorm: false }),
   linearAdd(64, 128, { limits: { maxComputeWorkgroupsPerDimension: 3 } }),
   attentionCase([6, 6, 48, 512, 0, 288]),
+  attentionCase([6, 6, 48, 512, 300, 32], { cacheType: "f32" }),
   attentionCase([8, 2, 24, 512, 200, 64], { groupSize: 192, nextNorm: false }),
   attentionCase([4, 1, 64, 4096, 4095, 96], { scaleType: "f32" }),
   // More octets than lanes
   attentionCase([20, 4, 64, 512, 100, 32], { limits: { maxComputeInvocationsPerWorkgroup: 128 } }),
   // Splits that are joined apart, all shares alike and not
-  attentionCase([8, 1, 128, 4096, 4095, 64]),
-  attentionCase([16, 2, 40, 4096, 3700, 64], { limits: { maxComputeWorkgroupsPerDimension: 1 } }),
+  attentionCase([8, 1, 128, 4096, 4095, 3136]),
+  attentionCase([8, 1, 128, 4096, 4095, 1600], { cacheType: "f32" }),
+  attentionCase([16, 2, 40, 4096, 3700, 5120], { limits: { maxComputeWorkgroupsPerDimension: 1 } }),
   // At the end of the cache they are longer, and so few that they are not
   attentionCase([14, 2, 64, 4160, 4000, 32]),
   attentionCase([14, 2, 64, 4160, 4159, 32]),

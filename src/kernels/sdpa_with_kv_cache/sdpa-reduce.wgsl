@@ -1,7 +1,8 @@
 // sdpa_with_kv_cache for one query row, second of two steps: with the largest of the splits'
-// maxima M, out = Σ exp2(maximum − M) · partial_out / Σ exp2(maximum − M) · sum.
+// maxima M and the weights w = exp2(maximum − M) · sum, out = Σ w · partial_out / Σ w.
 //
 // One workgroup a query head: a lane owns a quad of the head and every parts-th split, parts = ⌊lanes / quads⌋.
+// With shared/cache-quad-*.wgsl.
 
 const MAX_SPLITS: u32 = 64u;
 const WORKGROUP_SIZE: u32 = 128u;
@@ -14,12 +15,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>; // [Hq, D / 4]
-@group(0) @binding(1) var<storage, read> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
+@group(0) @binding(1) var<storage, read> partial_out: array<CacheQuad>; // [Hq, splits, D / 4]
 @group(0) @binding(2) var<storage, read> partial_stats: array<vec2<f32>>; // [splits, Hq]
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> stats: array<vec2<f32>, MAX_SPLITS>;
 var<workgroup> part_out: array<vec4<f32>, WORKGROUP_SIZE>;
+
+fn weight_of(split: u32, maximum: f32) -> f32 {
+  return exp2(stats[split].x - maximum) * stats[split].y;
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -47,7 +52,7 @@ fn main(
   if (part < parts) {
     for (var split = part; split < splits; split += parts) {
       let row = (head * params.splits + split) * params.head_quads;
-      sum += exp2(stats[split].x - maximum) * partial_out[row + quad];
+      sum += weight_of(split, maximum) * unpack_quad(partial_out[row + quad]);
     }
   }
   part_out[lane] = sum;
@@ -55,7 +60,7 @@ fn main(
   if (lane < params.head_quads) {
     var total = 0.0;
     for (var split = 0u; split < splits; split++) {
-      total += exp2(stats[split].x - maximum) * stats[split].y;
+      total += weight_of(split, maximum);
     }
     for (var p = 1u; p < parts; p++) {
       sum += part_out[p * params.head_quads + quad];

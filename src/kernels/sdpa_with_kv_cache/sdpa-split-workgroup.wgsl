@@ -26,11 +26,27 @@ fn team_sums(values: ptr<function, array<f32, SCORES>>, lane: u32) {
   }
 }
 
-// UNIT is TEAM: there is nothing to join.
-fn join_unit(state: ptr<function, Running>) {
-  for (var h = 0u; h < HEADS; h++) { // @unroll
-    rescale_head(state, h, (*state).maximum[h]);
-  }
+// Every lane has all of its team's scores: SCORE_SHARES is 1.
+fn first_owned(lane: u32) -> u32 {
+  return 0u;
+}
+
+fn tell_team(owned: ptr<function, array<f32, OWNED>>, all: ptr<function, array<f32, SCORES>>) {
+  *all = *owned;
+}
+
+fn in_any_team(condition: bool) -> bool {
+  return condition;
+}
+
+// UNIT is TEAM: only positions are to be joined.
+fn join_unit(state: ptr<function, Running>, lane: u32) {
+  rescale(state, 0u);
+  add_positions(state);
+}
+
+fn first_kept(lane: u32) -> u32 {
+  return 0u;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -65,6 +65,13 @@ function largestDivisor(n: number, limit: number): number {
   return divisor;
 }
 
+/** Among how many of so many lanes, a power of two, values can be divided evenly. */
+function sharesOf(values: number, lanes: number): number {
+  let shares = 1;
+  while (2 * shares <= lanes && values % (2 * shares) === 0) shares *= 2;
+  return shares;
+}
+
 /** Query heads a lane can hold at a time. */
 function headsAtATime({ heads, kvHeads, headSize }: SdpaShape, team: number): number {
   const quads = divideCeil(headSize / 4, team);
@@ -131,6 +138,7 @@ function splitKernel(
   const unit = usesSubgroups ? (capabilities.subgroups?.minSize ?? team) : team;
   const quads = divideCeil(shape.headSize / 4, team);
   const heads = headsAtATime(shape, team);
+  const items = heads * quads;
   const unitBytes = (lanes / unit) * team * 16;
   return defineKernel({
     label: usesSubgroups ? "sdpa_split_subgroup" : "sdpa_split",
@@ -145,7 +153,9 @@ function splitKernel(
       UNIT: unit,
       QUADS: quads,
       DEPTH: depth,
-      JOINED: largestDivisor(heads * quads, JOIN_BYTES / unitBytes),
+      SCORE_SHARES: usesSubgroups ? sharesOf(heads * depth, team) : 1,
+      UNIT_SHARES: sharesOf(items, unit / team),
+      JOINED: largestDivisor(items, JOIN_BYTES / unitBytes),
       APPEND: append,
     },
     overrides: { WORKGROUP_SIZE: lanes },
@@ -180,11 +190,23 @@ export function sdpaSplits({
   };
 }
 
-/** Elements of `partial_out` and `partial_stats` for so many splits. */
+/** Elements of `partial_out`, which are of the caches' type, and of `partial_stats`, for so many splits. */
 export const partialSizes = (
   { heads, headSize }: Pick<SdpaShape, "heads" | "headSize">,
   splits: number,
 ) => ({ partial_out: heads * splits * headSize, partial_stats: 2 * heads * splits });
+
+/** Bytes of the same. */
+export function partialSizesInBytes(
+  shape: Pick<SdpaShape, "heads" | "headSize" | "cacheType">,
+  splits: number,
+): Readonly<Record<"partial_out" | "partial_stats", number>> {
+  const sizes = partialSizes(shape, splits);
+  return {
+    partial_out: (shape.cacheType === "f16" ? 2 : 4) * sizes.partial_out,
+    partial_stats: 4 * sizes.partial_stats,
+  };
+}
 
 /** The dispatch that fills `partial_out` and `partial_stats`; with `append` it stores k and v first. */
 function partials(
@@ -227,11 +249,10 @@ function partials(
 
 /** Bytes of the partial results at a position. */
 export function partialBytes(
-  shape: Pick<SdpaShape, "heads" | "kvHeads" | "headSize" | "cacheLength">,
+  shape: Pick<SdpaShape, "heads" | "kvHeads" | "headSize" | "cacheLength" | "cacheType">,
   { position }: Pick<SdpaLive, "position">,
 ): Readonly<Record<"partial_out" | "partial_stats", number>> {
-  const sizes = partialSizes(shape, sdpaSplits(shape).at(position).splits);
-  return { partial_out: 4 * sizes.partial_out, partial_stats: 4 * sizes.partial_stats };
+  return partialSizesInBytes(shape, sdpaSplits(shape).at(position).splits);
 }
 
 function candidates(
@@ -275,14 +296,16 @@ function splitRoute(
   const { heads, headSize } = shape;
   const dispatch = partials(shape, true, variant, capabilities);
   const splits = sdpaSplits(shape);
-  const sizes = partialSizes(shape, splits.most);
   return {
     name: dispatch.kernel.label,
-    scratch: { partial_out: 4 * sizes.partial_out, partial_stats: 4 * sizes.partial_stats },
+    scratch: partialSizesInBytes(shape, splits.most),
     dispatches: [
       dispatch,
       {
-        kernel: defineKernel({ label: "sdpa_reduce", parts: [reduceSource] }),
+        kernel: defineKernel({
+          label: "sdpa_reduce",
+          parts: [cacheQuadSource(shape.cacheType), reduceSource],
+        }),
         bind: { out: "out", partial_out: "partial_out", partial_stats: "partial_stats" },
         params: ({ position }) => ({
           heads,

@@ -4,25 +4,32 @@
 // query heads of the group, HEADS at a time, so that keys and values are read once for them all.
 // With APPEND the workgroup whose split holds the new position writes that row of the caches first.
 //
-// TEAM lanes share a position: lane t of a team holds quads t, t + TEAM, … of the head. Every team
-// keeps its own running maximum and sum over the positions it meets; at the end the teams of a unit
-// are joined through registers, and the units through workgroup memory. Exponents are of two:
-// scores carry a factor log2(e).
+// TEAM lanes share a position: lane t of a team holds quads t, t + TEAM, … of the head. Of the scores that
+// they add up each lane gets OWNED, finds their weights and tells the others. Every team keeps its own
+// running maximum and sum over the positions it meets; at the end the teams of a unit are joined through
+// registers, and the units through workgroup memory. Exponents are of two: scores carry a factor log2(e).
 //
 // With shared/cache-quad-*.wgsl and sdpa-split-subgroup.wgsl or sdpa-split-workgroup.wgsl, which
-// supply team_sums, join_unit and main.
+// supply team_sums, first_owned, tell_team, in_any_team, join_unit, first_kept and main.
 
 const HEADS: u32 = 4u; // @param query heads at a time; divides the group
 const TEAM: u32 = 4u; // @param lanes a position: a power of two
 const UNIT: u32 = 4u; // @param lanes whose teams are joined through registers: a multiple of TEAM
 const QUADS: u32 = 4u; // @param quads of a head that a lane holds: ⌈D / 4 / TEAM⌉
 const DEPTH: u32 = 2u; // @param positions a team takes at a time
-const JOINED: u32 = 4u; // @param quads a lane hands over at a time when units are joined: divides HEADS * QUADS
+const SCORE_SHARES: u32 = 4u; // @param a power of two: lanes of a team that own different scores
+const UNIT_SHARES: u32 = 1u; // @param a power of two: teams of a unit that hand over different quads
+const JOINED: u32 = 4u; // @param quads of a team handed over at a time when units are joined: divides HEADS * QUADS
 const APPEND: bool = true; // @param if false k and v are not read
 
 const ITEMS: u32 = HEADS * QUADS;
 const SCORES: u32 = HEADS * DEPTH;
 const LOADS: u32 = DEPTH * QUADS;
+const OWNED: u32 = SCORES / SCORE_SHARES;
+const KEPT: u32 = ITEMS / UNIT_SHARES;
+// Lanes of a team that own scores of the same heads at different positions.
+const POSITION_SHARES: u32 = min(DEPTH, SCORE_SHARES);
+const OWNED_HEADS: u32 = min(OWNED, HEADS);
 const MASKED: f32 = -1e30;
 // Scores may exceed what sums are relative to by so many powers of two before those are rescaled, which
 // costs as much as a position: weights and sums stay far from the largest that f32 holds.
@@ -39,8 +46,8 @@ struct Params {
   scale: f32,
 }
 
-// Unnormalised output of each split, and its maximum and sum.
-@group(0) @binding(0) var<storage, read_write> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
+// Output of each split in the precision of the caches, and its maximum and sum.
+@group(0) @binding(0) var<storage, read_write> partial_out: array<CacheQuad>; // [Hq, splits, D / 4]
 @group(0) @binding(1) var<storage, read_write> partial_stats: array<vec2<f32>>; // [splits, Hq]
 @group(0) @binding(2) var<storage, read_write> k_cache: array<CacheQuad>; // [cache_length, Hkv, D / 4]
 @group(0) @binding(3) var<storage, read_write> v_cache: array<CacheQuad>; // [cache_length, Hkv, D / 4]
@@ -57,13 +64,14 @@ override UNITS: u32 = WORKGROUP_SIZE / UNIT;
 var<workgroup> unit_stats: array<vec2<f32>, HEADS * WORKGROUP_SIZE / UNIT>;
 var<workgroup> joined: array<vec4<f32>, JOINED * TEAM * WORKGROUP_SIZE / UNIT>;
 
-// What a lane knows of its team's positions: the softmax so far, by head, and its quads of the
-// output, by head and quad.
+// What a lane knows of its team's positions: the softmax so far, by score that it owns, and its quads of
+// the output, by head and quad.
 struct Running {
-  maximum: array<f32, HEADS>,
-  base: array<f32, HEADS>, // what sum and output are relative to; the maximum once units are joined
-  sum: array<f32, HEADS>,
+  maximum: array<f32, OWNED>,
+  base: array<f32, OWNED>, // what sum is relative to, and the output of that head
+  sum: array<f32, OWNED>,
   out: array<vec4<f32>, ITEMS>,
+  out_base: array<f32, HEADS>, // the same of all heads
 }
 
 fn append_row(kv_head: u32, position: u32, lane: u32) {
@@ -86,6 +94,7 @@ fn attend(
   lane: u32,
 ) {
   let team = lane / TEAM;
+  let first_score = first_owned(lane);
   var query = array<vec4<f32>, ITEMS>();
   // A lane past the head's last quad reads that one again, and multiplies it by zero.
   var quads = array<u32, QUADS>();
@@ -93,13 +102,16 @@ fn attend(
     quads[j] = min(j * TEAM + lane % TEAM, params.head_quads - 1u);
   }
   for (var h = 0u; h < HEADS; h++) { // @unroll
-    (*state).maximum[h] = MASKED;
-    (*state).base[h] = MASKED;
+    (*state).out_base[h] = MASKED;
     for (var j = 0u; j < QUADS; j++) { // @unroll
       let inside = j * TEAM + lane % TEAM < params.head_quads;
       let factor = select(0.0, params.scale * LOG2_E, inside);
       query[h * QUADS + j] = factor * q[(first_head + h) * params.head_quads + quads[j]];
     }
+  }
+  for (var i = 0u; i < OWNED; i++) { // @unroll
+    (*state).maximum[i] = MASKED;
+    (*state).base[i] = MASKED;
   }
   var base = start;
   loop {
@@ -126,33 +138,38 @@ fn attend(
     }
     team_sums(&scores, lane);
     var exceeds = false;
-    for (var h = 0u; h < HEADS; h++) { // @unroll
+    for (var i = 0u; i < OWNED; i++) { // @unroll
+      let valid = base + (first_score + i) / HEADS * TEAMS + team < end;
+      scores[i] = select(MASKED, scores[i], valid);
+      (*state).maximum[i] = max((*state).maximum[i], scores[i]);
+      exceeds = exceeds || scores[i] > (*state).base[i] + HEADROOM;
+    }
+    if (in_any_team(exceeds)) {
+      rescale(state, first_score);
+    }
+    var own_weights = array<f32, OWNED>();
+    for (var i = 0u; i < OWNED; i++) { // @unroll
+      // A masked score weighs nothing; where a team has met no position at all, its base is the
+      // masked value and whatever it adds up is dropped when the teams are joined.
+      own_weights[i] = exp2(scores[i] - (*state).base[i]);
+      (*state).sum[i] += own_weights[i];
+    }
+    var weights = array<f32, SCORES>();
+    tell_team(&own_weights, &weights);
+    if (base + DEPTH * TEAMS > end) {
+      // Beyond the end may be anything, also what is no number.
       for (var n = 0u; n < DEPTH; n++) { // @unroll
         let valid = base + n * TEAMS + team < end;
-        scores[n * HEADS + h] = select(MASKED, scores[n * HEADS + h], valid);
-        (*state).maximum[h] = max((*state).maximum[h], scores[n * HEADS + h]);
-      }
-      exceeds = exceeds || (*state).maximum[h] > (*state).base[h] + HEADROOM;
-    }
-    if (exceeds) {
-      for (var h = 0u; h < HEADS; h++) { // @unroll
-        rescale_head(state, h, (*state).maximum[h]);
+        for (var j = 0u; j < QUADS; j++) { // @unroll
+          values[n * QUADS + j] = select(CacheQuad(), values[n * QUADS + j], valid);
+        }
       }
     }
     for (var n = 0u; n < DEPTH; n++) { // @unroll
-      for (var h = 0u; h < HEADS; h++) { // @unroll
-        // A masked score weighs nothing; where a team has met no position at all, its base is the
-        // masked value and whatever it adds up is dropped when the teams are joined.
-        let weight = exp2(scores[n * HEADS + h] - (*state).base[h]);
-        scores[n * HEADS + h] = weight;
-        (*state).sum[h] += weight;
-      }
-      // Beyond the end may be anything, also what is no number.
-      let valid = base + n * TEAMS + team < end;
       for (var j = 0u; j < QUADS; j++) { // @unroll
-        let value = unpack_quad(select(CacheQuad(), values[n * QUADS + j], valid));
+        let value = unpack_quad(values[n * QUADS + j]);
         for (var h = 0u; h < HEADS; h++) { // @unroll
-          (*state).out[h * QUADS + j] += scores[n * HEADS + h] * value;
+          (*state).out[h * QUADS + j] += weights[n * HEADS + h] * value;
         }
       }
     }
@@ -168,13 +185,37 @@ fn plus_dot(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
   return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }
 
-// Makes `base` what a head's sum and output are relative to.
-fn rescale_head(state: ptr<function, Running>, h: u32, base: f32) {
-  let factor = exp2((*state).base[h] - base);
-  (*state).base[h] = base;
-  (*state).sum[h] *= factor;
-  for (var j = 0u; j < QUADS; j++) { // @unroll
-    (*state).out[h * QUADS + j] *= factor;
+// Makes the maxima so far what sums and outputs are relative to.
+fn rescale(state: ptr<function, Running>, first_score: u32) {
+  var own_maxima = (*state).maximum;
+  var maxima = array<f32, SCORES>();
+  tell_team(&own_maxima, &maxima);
+  for (var h = 0u; h < HEADS; h++) { // @unroll
+    var maximum = MASKED;
+    for (var n = 0u; n < DEPTH; n++) { // @unroll
+      maximum = max(maximum, maxima[n * HEADS + h]);
+    }
+    let factor = exp2((*state).out_base[h] - maximum);
+    (*state).out_base[h] = maximum;
+    for (var j = 0u; j < QUADS; j++) { // @unroll
+      (*state).out[h * QUADS + j] *= factor;
+    }
+  }
+  for (var i = 0u; i < OWNED; i++) { // @unroll
+    let before = (*state).base[i];
+    for (var h = 0u; h < HEADS; h++) { // @unroll
+      if ((first_score + i) % HEADS == h) {
+        (*state).base[i] = (*state).out_base[h];
+      }
+    }
+    (*state).sum[i] *= exp2(before - (*state).base[i]);
+  }
+}
+
+// Adds up the sums of a head at the positions that a lane owns.
+fn add_positions(state: ptr<function, Running>) {
+  for (var i = OWNED_HEADS; i < OWNED; i++) { // @unroll
+    (*state).sum[i % OWNED_HEADS] += (*state).sum[i];
   }
 }
 
@@ -182,15 +223,17 @@ fn rescale_head(state: ptr<function, Running>, h: u32, base: f32) {
 // what they have as it is, and who adds it up knows by how much each is to be rescaled.
 fn join_units(state: ptr<function, Running>, first_head: u32, split: u32, lane: u32) {
   let unit = lane / UNIT;
-  if (lane % UNIT == 0u) {
-    for (var h = 0u; h < HEADS; h++) { // @unroll
-      unit_stats[h * UNITS + unit] = vec2<f32>((*state).base[h], (*state).sum[h]);
+  if (lane % UNIT < SCORE_SHARES && lane % POSITION_SHARES == 0u) {
+    for (var i = 0u; i < OWNED_HEADS; i++) { // @unroll
+      let h = first_owned(lane) + i;
+      unit_stats[h * UNITS + unit] = vec2<f32>((*state).base[i], (*state).sum[i]);
     }
   }
+  let item = first_kept(lane);
   for (var first = 0u; first < ITEMS; first += JOINED) { // @unroll
-    if (lane % UNIT < TEAM) {
-      for (var i = 0u; i < JOINED; i++) { // @unroll
-        joined[(i * UNITS + unit) * TEAM + lane % TEAM] = (*state).out[first + i];
+    for (var i = 0u; i < KEPT; i++) { // @unroll
+      if (lane % UNIT < TEAM * UNIT_SHARES && item + i >= first && item + i < first + JOINED) {
+        joined[((item + i - first) * UNITS + unit) * TEAM + lane % TEAM] = (*state).out[i];
       }
     }
     workgroupBarrier();
@@ -220,7 +263,8 @@ fn write_quad(o: u32, h: u32, quad: u32, first_head: u32, split: u32) {
     out += weight * joined[(o / TEAM * UNITS + u) * TEAM + o % TEAM];
   }
   let head = first_head + h;
-  partial_out[(head * params.splits + split) * params.head_quads + quad] = out;
+  // A split without positions has weighed what is masked: its sum is no zero either.
+  partial_out[(head * params.splits + split) * params.head_quads + quad] = pack_quad(out / sum);
   if (quad == 0u) {
     partial_stats[split * params.kv_heads * params.group + head] = vec2<f32>(maximum, sum);
   }
@@ -250,7 +294,7 @@ fn attend_split(index: u32, lane: u32) {
     let first_head = kv_head * params.group + chunk;
     var state = Running();
     attend(&state, first_head, kv_head, start, end, lane);
-    join_unit(&state);
+    join_unit(&state, lane);
     join_units(&state, first_head, split, lane);
   }
 }

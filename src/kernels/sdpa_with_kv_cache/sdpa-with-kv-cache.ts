@@ -63,8 +63,8 @@ export interface SdpaPartialsShape extends SdpaShape {
 
 /**
  * The routes for `tetrad.sdpa_partials`: attention of one query row, left in splits. Operands q f32 [Hq,
- * D], k and v with `append`, k_cache and v_cache, input_pos; partial_out f32 [Hq, splits, D] (not yet
- * divided by the sum), partial_stats f32 [splits, Hq, 2]: maximum of the scores times log2(e), sum of
+ * D], k and v with `append`, k_cache and v_cache, input_pos; partial_out [Hq, splits, D] of the
+ * caches' type: attention over each split's positions alone; partial_stats f32 [splits, Hq, 2]: maximum of the scores times log2(e), sum of
  * exp2(score − maximum). Throws `UnsupportedError` as `sdpaWithKvCache` does.
  */
 export function sdpaPartialsTunable(

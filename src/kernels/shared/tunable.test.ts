@@ -33,7 +33,15 @@ const attention = {
 } as const;
 const limbs = { ...row, N: 512, input: "limbs" } as const;
 const { heads, kvHeads, headSize, cacheLength } = attention;
-const attentionOutput = { ...row, heads, kvHeads, headSize, cacheLength, N: 2048 } as const;
+const attentionOutput = {
+  ...row,
+  heads,
+  kvHeads,
+  headSize,
+  cacheLength,
+  N: 2048,
+  cacheType: "f16",
+} as const;
 const norm = { epsilon: 1e-5 };
 
 /** Every operator with a choice, and shapes of it that may differ in which is best. */
@@ -72,6 +80,7 @@ const TUNABLES: Readonly<
           attentionLinearAddTunable(attentionOutput, gpu),
           attentionLinearAddTunable({ ...attentionOutput, cacheLength: 512 }, gpu),
           attentionLinearAddTunable({ ...attentionOutput, kvHeads: 4 }, gpu),
+          attentionLinearAddTunable({ ...attentionOutput, cacheType: "f32" }, gpu),
         ]
       : [],
   sdpa_with_kv_cache: (gpu) => [
