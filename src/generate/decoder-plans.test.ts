@@ -6,6 +6,7 @@ import { restrictCapabilities } from "../gpu/capabilities.ts";
 import { maxByteLength, specializeGraph } from "../graph/ir.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
+import { filtersOf } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { buildModel } from "../models/index.ts";
 import { allPlans, planDecoder } from "./decoder-plans.ts";
@@ -84,6 +85,28 @@ describe("a decoded token", () => {
     expect(fill.dispatches.length).toBeLessThan(prompt.greedy.dispatches.length);
     expect(bytesOfConstants(fill)).toBeLessThanOrEqual(bytesOfConstants(prompt.greedy));
   });
+});
+
+test("a sampled token leaves out passes of filters that are off", async () => {
+  const decoder = await buildModel(randomCheckpoint(modelShape("stories-14m")), {
+    contextLength: 512,
+    maxSequenceLength: 512,
+    cacheType: "f16",
+  });
+  const { step, state } = planDecoder(decoder, GPU);
+  const values = new SymIntValues();
+  values.set(decoder.position, 300);
+  const dispatchesWith = (settings: Parameters<typeof filtersOf>[0]) => {
+    values.set(state.filters, filtersOf(settings));
+    return step.sampled.dispatches.filter(({ grid, live }) => !grid(live(values)).includes(0))
+      .length;
+  };
+  // The greedy choice is one dispatch; sampling's first, its weights and its choice are three.
+  const least = EXPECTED["stories-14m"].step + 2;
+  expect(dispatchesWith({})).toBe(least);
+  expect(dispatchesWith({ topP: 0.9 })).toBe(least + 4);
+  expect(dispatchesWith({ topK: 40 })).toBe(least + 4);
+  expect(dispatchesWith({ topK: 40, topP: 0.9, minP: 0.1 })).toBe(least + 8);
 });
 
 describe("on a device that binds no more storage buffers than WebGPU guarantees", () => {

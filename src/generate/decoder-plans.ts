@@ -1,5 +1,5 @@
 import type { Capabilities } from "../gpu/capabilities.ts";
-import { SAMPLING_WORDS } from "../graph/sampling.ts";
+import { ALL_FILTERS, SAMPLING_WORDS } from "../graph/sampling.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { specializeGraph } from "../graph/ir.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
@@ -10,12 +10,15 @@ import { joinProjections } from "../graph/passes/join-projections.ts";
 import { planGraph } from "../graph/plan.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { Tuning } from "../graph/tuning.ts";
-import type { IntLike } from "../graph/symint.ts";
+import { symIntRoot } from "../graph/symint.ts";
+import type { IntLike, SymIntRoot } from "../graph/symint.ts";
 
 /** What the sampler keeps on the GPU from one step to the next. */
 export interface SamplerState {
   /** Settings, i32 [16]. */
   readonly sampling: Tensor;
+  /** Which filters they have on, to be set before a sampled run: see `filtersOf`. */
+  readonly filters: SymIntRoot;
   /** A bit for every token id in the context, i32 [⌈V / 32⌉]. */
   readonly seen: Tensor;
   /** The chosen token, i32 [1, 1]: the next step's input. */
@@ -58,10 +61,10 @@ function withSampler(
 ): Graph {
   const [logits] = graph.outputs;
   if (logits === undefined) throw new Error(`${graph.name}: a decoder has logits`);
-  const { sampling, seen, token, history } = state;
+  const { sampling, filters, seen, token, history } = state;
   const sample = {
     op: "tetrad.sample",
-    args: [logits, sampling, seen, decoder.inputPos, token, history, mode, S],
+    args: [logits, sampling, seen, decoder.inputPos, token, history, mode, S, filters],
     results: [],
   };
   return { ...graph, name: `${graph.name}.${mode}`, nodes: [...graph.nodes, sample] };
@@ -80,6 +83,7 @@ export function planDecoder(
   const { vocabularySize, contextLength, tokens, sequenceLength } = decoder;
   const state: SamplerState = {
     sampling: stateTensor("sampling", [SAMPLING_WORDS]),
+    filters: symIntRoot("filters", 0, ALL_FILTERS),
     seen: stateTensor("seen", [Math.ceil(vocabularySize / 32)]),
     token: stateTensor("token", [1, 1]),
     history: stateTensor("history", [contextLength]),

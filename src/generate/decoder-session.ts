@@ -10,7 +10,7 @@ import type { StoreProgress } from "../graph/constant-store.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { Executor } from "../graph/executor.ts";
 import type { Plan } from "../graph/plan.ts";
-import { encodeSampling } from "../graph/sampling.ts";
+import { encodeSampling, filtersOf } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { allPlans, planDecoder } from "./decoder-plans.ts";
 import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
@@ -216,6 +216,7 @@ export class DecoderSession {
     const fill = await this.#executor(this.plans.fill);
 
     this.#writeSamplerState(prompt, sampling);
+    this.#values.set(this.plans.state.filters, filtersOf(request.sampling ?? {}));
     const kept = reuseCache ? commonPrefix(this.#cached, prompt) : 0;
     this.#cached = prompt.slice(0, kept);
     const chunk = this.decoder.sequenceLength.max;

@@ -1,6 +1,7 @@
 /** The sampler as an operator, so that the next token is chosen and fed back on the GPU. */
 import { normLinearGreedyTunable } from "../../kernels/row_projection_q4gsw/linear-greedy.ts";
 import { sampler } from "../../kernels/sample/sample.ts";
+import type { SymIntValues } from "../symint.ts";
 import { fixedDim, call, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Op } from "./op.ts";
 import { inferRow, readRow, ROW, rowOf } from "./row-arguments.ts";
@@ -17,12 +18,12 @@ function samplerState(args: ArgumentReader, first: number) {
 }
 
 /** Where `tetrad.sample` has what comes after the logits. */
-export const SAMPLE = { state: 1, mode: 6, S: 7 } as const;
+export const SAMPLE = { state: 1, mode: 6, S: 7, filters: 8 } as const;
 
 /**
  * [logits [1, V], sampling u32 [16] (as i32), seen [⌈V/32⌉], input_pos [1], token [1],
- * history [C], mode "greedy" | "sampled", S] → nothing; writes token, history and seen, and
- * advances input_pos by S.
+ * history [C], mode "greedy" | "sampled", S, filters: bits of those that settings may have on] → nothing;
+ * writes token, history and seen, and advances input_pos by S.
  */
 export const sampleOp: Op = {
   infer(args) {
@@ -35,12 +36,17 @@ export const sampleOp: Op = {
     const logits = args.tensor(0);
     const mode = args.string(SAMPLE.mode) === "greedy" ? "greedy" : "sampled";
     const state = samplerState(args, SAMPLE.state);
-    const S = args.int(SAMPLE.S);
+    const [S, filters] = [args.int(SAMPLE.S), args.int(SAMPLE.filters)];
+    // The greedy sampler has none: whatever they are, it is the same.
+    const live = (values: SymIntValues) => ({
+      S: values.get(S),
+      filters: mode === "greedy" ? 0 : values.get(filters),
+    });
     const route = sampler(
       { vocabularySize: fixedDim(logits, -1), mode, historyLength: fixedDim(state.history, 0) },
       capabilities,
     );
-    return [call(route, { logits, ...state }, (values) => ({ S: values.get(S) }))];
+    return [call(route, { logits, ...state }, live)];
   },
 };
 

@@ -37,7 +37,17 @@ export function greedyHead(options: HeadOptions = {}): Graph {
   const seen = g.state("seen", "i32", [Math.ceil(VOCABULARY / 32)]);
   const token = g.state("token", "i32", [1, 1]);
   const history = g.state("history", "i32", [16]);
-  g.nodes("tetrad.sample", "sample", [logits, sampling, seen, inputPos, token, history, mode, S]);
+  g.nodes("tetrad.sample", "sample", [
+    logits,
+    sampling,
+    seen,
+    inputPos,
+    token,
+    history,
+    mode,
+    S,
+    0,
+  ]);
   for (const tensor of [...outputs, inputPos, token, seen, history]) g.output(tensor);
   return g.build();
 }

@@ -108,7 +108,7 @@ function withChoice(
     dispatches: [
       ...before,
       { ...projection, grid: () => [parts, 1, 1] },
-      ...renamed({ name, scratch: {}, dispatches: [final] }, { S: 1 }, {}),
+      ...renamed({ name, scratch: {}, dispatches: [final] }, { S: 1, filters: 0 }, {}),
     ],
   };
 }

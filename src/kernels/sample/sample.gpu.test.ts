@@ -7,7 +7,7 @@ import { randomNumbers } from "../testing/data.ts";
 import { runRoute } from "../testing/run-route.ts";
 import { chooseByWeights, isSeen, philox, samplingReference } from "./sample.reference.ts";
 import { modelLogits, randomSeen, sampleSuite } from "./sample.suite.ts";
-import { encodeSampling, sampler } from "./sample.ts";
+import { ALL_FILTERS, encodeSampling, filtersOf, sampler } from "./sample.ts";
 import type { SamplerShape, SamplingSettings } from "./sample.ts";
 
 interface Step {
@@ -17,6 +17,8 @@ interface Step {
   readonly mode?: SamplerShape["mode"];
   readonly position?: number;
   readonly S?: number;
+  /** Passes that are run; all if absent, whatever the settings have on. */
+  readonly filters?: number;
   /** How often to sample one after another. */
   readonly repeat?: number;
   readonly historyLength?: number;
@@ -55,7 +57,13 @@ async function runSampler(gpu: GpuDevice, step: Step): Promise<Outcome> {
   };
   const read = ["token", "input_pos", "seen", "history"];
   if (mode === "sampled") read.push("weights");
-  const result = await runRoute(gpu, repeated, operands, { S }, read);
+  const result = await runRoute(
+    gpu,
+    repeated,
+    operands,
+    { S, filters: step.filters ?? ALL_FILTERS },
+    read,
+  );
   const words = (name: string) => new Uint32Array(result[name] ?? new ArrayBuffer(0));
   return {
     token: words("token")[0]!,
@@ -131,6 +139,9 @@ describe.each(SIZES)("sampled from %i tokens", (size) => {
     const step = { logits, settings, seen };
     const outcome = await runSampler(gpu, step);
     checkSampled(step, outcome);
+    // Without the passes that these settings do not need.
+    const short = await runSampler(gpu, { ...step, filters: filtersOf(settings) });
+    expect(short.weights).toEqual(outcome.weights);
   });
 
   test("temperature 0 and greedy mode take the best after the penalty", async () => {

@@ -2,7 +2,7 @@ import { randomNumbers, randomValues } from "../testing/data.ts";
 import { defineSuite } from "../testing/suite.ts";
 import type { KernelCase } from "../testing/suite.ts";
 import { philox, samplingReference } from "./sample.reference.ts";
-import { encodeSampling, sampler } from "./sample.ts";
+import { encodeSampling, filtersOf, sampler } from "./sample.ts";
 import type { SamplerLive, SamplingSettings } from "./sample.ts";
 
 const HISTORY_LENGTH = 32;
@@ -75,7 +75,7 @@ function samplerCase(
     route: (capabilities) =>
       sampler({ vocabularySize: size, mode, historyLength: HISTORY_LENGTH }, capabilities),
     expectRoute: () => `sampler_${mode}`,
-    live: { S },
+    live: { S, filters: filtersOf(settings) },
     operands: () => ({
       logits,
       sampling: encodeSampling({ ...settings, seed }),

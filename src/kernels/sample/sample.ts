@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../../errors.ts";
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { divideCeil } from "../../gpu/dispatch-grid.ts";
+import { divideCeil, NO_WORKGROUPS } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
 import invocationIndex from "../shared/invocation-index.wgsl";
@@ -16,9 +16,10 @@ import prepareSource from "./sampler-prepare.wgsl";
 import select from "./sampler-select.wgsl";
 import settings from "./sampler-settings.wgsl";
 import weighSource from "./sampler-weigh.wgsl";
+import { FILTERS } from "./sampling-settings.ts";
 import wideInteger from "./wide-integer.wgsl";
 
-export { encodeSampling, SAMPLING_WORDS } from "./sampling-settings.ts";
+export { ALL_FILTERS, encodeSampling, filtersOf, SAMPLING_WORDS } from "./sampling-settings.ts";
 export type { SamplingSettings } from "./sampling-settings.ts";
 
 /** What is fixed about a sampler. */
@@ -30,9 +31,12 @@ export interface SamplerShape {
   readonly historyLength: number;
 }
 
-/** Live sizes: the tokens of the step that produced the logits. */
+/** What changes from run to run. */
 export interface SamplerLive {
+  /** The tokens of the step that produced the logits. */
   readonly S: number;
+  /** Bits of what the settings may have on, as `filtersOf` makes them. */
+  readonly filters: number;
 }
 
 /** The limbs of the sums of weights are sized for this many tokens: see `sampler-select.wgsl`. */
@@ -43,7 +47,8 @@ const MAX_GROUPS = 64;
 const MAX_WORKGROUP_SIZE = 256;
 
 /** Four digits of eight bits for top-k, then for top-p. */
-const STAGES = 8;
+const DIGITS = 4;
+const STAGES = 2 * DIGITS;
 const HISTOGRAM_WORDS = STAGES * 256 * 2;
 
 type Layout = {
@@ -148,7 +153,14 @@ function sampledDispatches(layout: Layout, historyLength: number, workgroupSize:
       layout,
       { histogram_words: HISTOGRAM_WORDS },
     ),
-    ...Array.from({ length: STAGES }, (_, stage) => perChunk(digit, selection, layout, { stage })),
+    ...Array.from({ length: STAGES }, (_, stage): Dispatch => {
+      const made = perChunk(digit, selection, layout, { stage });
+      const filter = stage < DIGITS ? FILTERS.topK : FILTERS.topP;
+      return {
+        ...made,
+        grid: (live) => ((live.filters & filter) === 0 ? NO_WORKGROUPS : made.grid(live)),
+      };
+    }),
     perChunk(weigh, { ...selection, sums: "sums" }, layout),
     once(
       choose,
@@ -171,7 +183,8 @@ function sampledDispatches(layout: Layout, historyLength: number, workgroupSize:
  * Filters apply in the order of Hugging Face's: repetition penalty, temperature, top-k, top-p of what
  * top-k left, min-p. Of equal logits at a threshold all are kept; greedy choice takes the first. The
  * random number depends on seed and position alone. Tokens less likely than 2^-27 of the likeliest
- * are never sampled. Throws `UnsupportedError` for a vocabulary of more than 2^19 tokens.
+ * are never sampled. Passes of filters that `filters` lacks are left out: `sampling` must not have them on.
+ * Throws `UnsupportedError` for a vocabulary of more than 2^19 tokens.
  */
 export function sampler(
   { vocabularySize, mode, historyLength }: SamplerShape,

@@ -1,6 +1,6 @@
 // Sampler, steps 2 to 9: one stage of threshold selection, the histogram of one digit. One workgroup
 // a chunk; each finds the digit before from that stage's histogram, workgroup 0 notes it. A stage of
-// a filter that is off returns at once. With sampler-select.wgsl and its helpers.
+// a filter that is off returns at once, if it is run at all. With sampler-select.wgsl and its helpers.
 
 struct Params {
   vocabulary_size: u32,
@@ -25,6 +25,13 @@ fn main(
   let notes = group == 0u && lane == 0u;
   let is_top_p = stage >= TOP_P_STAGE;
   let digit = stage % DIGITS;
+  if (is_top_p) {
+    if (!uses_top_p()) {
+      return;
+    }
+  } else if (!uses_top_k(params.vocabulary_size)) {
+    return;
+  }
   // Keys below count for nothing: what top-k left out, for top-p.
   var least = 0u;
   if (is_top_p && uses_top_k(params.vocabulary_size)) {
@@ -37,13 +44,6 @@ fn main(
     } else {
       least = selection[TOP_P_STAGE].x;
     }
-  }
-  if (is_top_p) {
-    if (!uses_top_p()) {
-      return;
-    }
-  } else if (!uses_top_k(params.vocabulary_size)) {
-    return;
   }
   var prefix = 0u;
   var highest = 0u;

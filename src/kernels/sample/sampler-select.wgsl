@@ -23,7 +23,8 @@ const KEY_OF_INFINITY: u32 = 0xff800000u;
 
 @group(0) @binding(0) var<storage, read_write> histograms: array<atomic<u32>>; // [stages, 256, 2 limbs]
 // [stages + 1]: the threshold as far as it is known before a stage, and what is left of the goal (low,
-// high). One more after the last stage of each filter: [4] and [8] hold whole thresholds.
+// high). One more after the last stage of each filter: [4] and [8] hold whole thresholds, that of top-k only
+// where top-p is on too.
 @group(0) @binding(1) var<storage, read_write> selection: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> best: array<vec2<u32>>; // [groups]: key, token
 @group(0) @binding(3) var<storage, read> sampling: array<u32>; // [16]

@@ -22,7 +22,11 @@ fn main(
   let group = workgroup_id.x;
   var least = 0u;
   if (uses_top_k(params.vocabulary_size)) {
-    least = selection[TOP_P_STAGE].x;
+    if (uses_top_p()) {
+      least = selection[TOP_P_STAGE].x;
+    } else {
+      least = resolve(TOP_P_STAGE - 1u, params.vocabulary_size, lane).x;
+    }
   }
   if (uses_top_p()) {
     let known = resolve(TOP_P_STAGE + DIGITS - 1u, params.vocabulary_size, lane);

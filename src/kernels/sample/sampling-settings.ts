@@ -19,6 +19,15 @@ export interface SamplingSettings {
 /** Words of the sampler's operand `sampling`. */
 export const SAMPLING_WORDS = 16;
 
+/** Filters that take several passes over the vocabulary, as bits. */
+export const FILTERS = { topK: 1, topP: 2 } as const;
+export const ALL_FILTERS = FILTERS.topK | FILTERS.topP;
+
+/** Which of {@link FILTERS} settings have on, so that the sampler can leave the others' passes out. */
+export function filtersOf({ topK = 0, topP = 1 }: SamplingSettings): number {
+  return (topK === 0 ? 0 : FILTERS.topK) | (topP === 1 ? 0 : FILTERS.topP);
+}
+
 function check(name: string, value: number, isValid: boolean, supported: string): number {
   if (!isValid) {
     throw new RequestError(`sampling: ${name} is ${value}; supported: ${supported}`);
