@@ -88,6 +88,19 @@ test("measures everything that was asked for, and every check passes", async () 
   expect(rows).toBeGreaterThanOrEqual(2 * 2 * layers * kvHeads * headSize * (33 - 8));
 });
 
+test("samples where it is told to: the same tokens again, and what the filters take", async () => {
+  const sampling = { temperature: 1.5, topP: 0.9, seed: 3 };
+  const report = await bench(subjectWith("", 0), { sampling, contexts: [8], coldRuns: 1 });
+  expect(failed(report)).toEqual([]);
+  expect(report.method.sampling).toEqual(sampling);
+  const greedy = await bench(subjectWith("", 0), { contexts: [8], coldRuns: 1 });
+  expect(greedy.method.sampling).toBeUndefined();
+  const [sampled, likeliest] = [report.decode[0]!, greedy.decode[0]!];
+  expect(sampled.dispatches).toBeGreaterThan(likeliest.dispatches);
+  expect(sampled.kernels.map(({ kernel }) => kernel)).toContain("sampler_digit");
+  expect(sampled.firstTokens).not.toEqual(likeliest.firstTokens);
+});
+
 test("logits that are not the reference's fail the check", async () => {
   const options = { prompts: [], contexts: [8], coldRuns: 1, kernels: false };
   const report = await bench(subjectWith("other", 1), options);

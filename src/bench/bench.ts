@@ -1,4 +1,5 @@
 /** Runs all measurements of a model on a device, in an order that keeps them from each other. */
+import { samplerMode } from "../generate/decoder-plans.ts";
 import type { DecoderSession } from "../generate/decoder-session.ts";
 import { adapterName } from "../gpu/capabilities.ts";
 import type { GpuDevice } from "../gpu/device.ts";
@@ -120,7 +121,7 @@ class Bench {
     coldStarts: readonly ColdStart[],
   ): Promise<BenchReport> {
     const { runs, warmUps, tokens, kernels, cacheType, checkUpTo } = this.#options;
-    const { small = gpu.capabilities.software } = this.#options;
+    const { sampling = {}, small = gpu.capabilities.software } = this.#options;
     const bounds: Ceilings = {
       bytesPerSecond: ceilings.read.bytesPerSecond.median,
       operationsPerSecond: Object.fromEntries(
@@ -187,7 +188,13 @@ class Bench {
         dawnFeatures: this.#environment.dawnFeatures,
       },
       model,
-      method: { runs, warmUps, tokens, prefixReuse: false },
+      method: {
+        runs,
+        warmUps,
+        tokens,
+        prefixReuse: false,
+        ...(samplerMode(sampling) === "greedy" ? {} : { sampling }),
+      },
       ceilings,
       coldStarts,
       prefill,
@@ -217,12 +224,13 @@ class Bench {
   }
 
   async #decode(session: DecoderSession, context: number, bounds: Ceilings): Promise<DecodeResult> {
-    const { tokens, kernels } = this.#options;
+    const { tokens, kernels, sampling = {} } = this.#options;
     this.#begin(`decoding at ${context}`);
     const speed = await measureDecode(
       session,
       context,
       tokens,
+      sampling,
       this.#options,
       kernels,
       this.#checks,
@@ -230,7 +238,7 @@ class Bench {
     const { profile, ...result } = speed;
     // In the middle of what was decoded.
     const position = context + Math.floor(tokens / 2);
-    const { limitMs, ...work } = stepWork(session, position, bounds);
+    const { limitMs, ...work } = stepWork(session, position, sampling, bounds);
     return {
       ...result,
       ...work,

@@ -1,4 +1,5 @@
 /** What a benchmark is asked for, and what it is given to do it with. */
+import type { SamplingOptions } from "../api.ts";
 import { RequestError } from "../errors.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { DecoderGraph, DecoderOptions } from "../graph/decoder-graph.ts";
@@ -20,6 +21,8 @@ export interface BenchOptions {
   readonly contexts: readonly number[];
   /** Tokens decoded at each context. */
   readonly tokens: number;
+  /** How they are chosen, with a seed; greedily if absent. */
+  readonly sampling?: SamplingOptions;
   /** Repeats that count, and requests before them. */
   readonly runs: number;
   readonly warmUps: number;

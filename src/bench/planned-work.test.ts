@@ -32,7 +32,7 @@ const attention = (pairs: number) => 4 * layers * heads * headSize * pairs;
 const vocabulary = 2 * vocabularySize * hiddenSize;
 
 test("a step multiplies every weight once, and attends to the context up to itself", async () => {
-  const { operations, dispatches, bound } = stepWork(await planned(), 30, CEILINGS);
+  const { operations, dispatches, bound } = stepWork(await planned(), 30, {}, CEILINGS);
   expect(operations).toBe(2 * layers * WEIGHTS + vocabulary + attention(31));
   expect(dispatches).toBeGreaterThan(10);
   expect(bound).toBe("memory");

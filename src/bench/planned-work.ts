@@ -1,7 +1,10 @@
 /** What a decoder's plans have to do, told without running them. */
+import type { SamplingOptions } from "../api.ts";
+import { samplerMode } from "../generate/decoder-plans.ts";
 import type { DecoderSession } from "../generate/decoder-session.ts";
 import type { Work } from "../gpu/work.ts";
 import type { Plan } from "../graph/plan.ts";
+import { filtersOf } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
 import { limitOf } from "./roofline.ts";
 import type { Bound, Ceilings } from "./roofline.ts";
@@ -20,8 +23,15 @@ export interface PlannedWork {
 /** A decoder's plans, and the integers they are run with. */
 type Planned = Pick<DecoderSession, "decoder" | "plans">;
 
-function workOfRun({ decoder }: Planned, plan: Plan, position: number, tokens: number): Work[] {
+function workOfRun(
+  { decoder, plans }: Planned,
+  plan: Plan,
+  position: number,
+  tokens: number,
+  sampling: SamplingOptions = {},
+): Work[] {
   const values = new SymIntValues();
+  values.set(plans.state.filters, filtersOf(sampling));
   values.set(decoder.position, position);
   values.set(decoder.sequenceLength, tokens);
   return plan.dispatches
@@ -45,9 +55,15 @@ function summed(work: readonly Work[], ceilings: Ceilings): PlannedWork {
   };
 }
 
-/** A greedy step at a position. */
-export function stepWork(planned: Planned, position: number, ceilings: Ceilings): PlannedWork {
-  return summed(workOfRun(planned, planned.plans.step.greedy, position, 1), ceilings);
+/** A step at a position. */
+export function stepWork(
+  planned: Planned,
+  position: number,
+  sampling: SamplingOptions,
+  ceilings: Ceilings,
+): PlannedWork {
+  const plan = planned.plans.step[samplerMode(sampling)];
+  return summed(workOfRun(planned, plan, position, 1, sampling), ceilings);
 }
 
 /** A prompt from an empty cache to its greedy token, in the chunks that a session makes of it. */

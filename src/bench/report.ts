@@ -1,5 +1,5 @@
 /** What a benchmark found, as `--json` writes it: see docs/benchmarking.md. */
-import type { TunedCall } from "../api.ts";
+import type { SamplingOptions, TunedCall } from "../api.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import type { ArithmeticCeiling } from "./ceilings/arithmetic.ts";
 import type { BandwidthCeiling } from "./ceilings/bandwidth.ts";
@@ -85,6 +85,8 @@ export interface BenchReport {
     readonly warmUps: number;
     readonly tokens: number;
     readonly prefixReuse: false;
+    /** How decoded tokens were chosen; absent where greedily. */
+    readonly sampling?: SamplingOptions;
   };
   readonly ceilings: {
     readonly read: BandwidthCeiling;

@@ -1,4 +1,5 @@
 /** Times of whole requests to a decoder: what a program that generates sees. */
+import type { SamplingOptions } from "../api.ts";
 import type { DecodeRequest, DecoderSession } from "../generate/decoder-session.ts";
 import type { Profiler, ProfilerGranularity } from "../generate/profiler.ts";
 import { busyNs, runsOf } from "../profile/profile.ts";
@@ -67,7 +68,7 @@ async function profileRequest(
 function checkTokens(checks: Checks, what: string, runs: readonly (readonly number[])[]): void {
   const different = new Set(runs.map((tokens) => tokens.join())).size;
   checks.add(
-    `${what}: greedy tokens repeat`,
+    `${what}: tokens repeat`,
     different === 1,
     `${different} different results in ${runs.length} runs`,
   );
@@ -150,17 +151,18 @@ const SHOWN_TOKENS = 8;
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-/** Measures `tokens` tokens after a prompt of `context`, as the decode loop yields them. */
+/** Measures `tokens` tokens after a prompt of `context`, as the decode loop yields them; with a seed, or greedy. */
 export async function measureDecode(
   session: DecoderSession,
   context: number,
   tokens: number,
+  sampling: SamplingOptions,
   { runs, warmUps }: Repeats,
   profiled: boolean,
   checks: Checks,
 ): Promise<DecodeSpeed> {
   const prompt = randomPrompt(context, session.decoder.vocabularySize);
-  const request = { prompt, maxTokens: tokens };
+  const request = { prompt, maxTokens: tokens, sampling };
   const rates: number[] = [];
   const all: (readonly number[])[] = [];
   for (let run = 0; run < warmUps + runs; run++) {

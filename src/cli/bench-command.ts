@@ -17,10 +17,12 @@ import { openSource } from "../platform/node/open-source.ts";
 import { benchTables } from "./bench-tables.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
 import { listOption, numberOption } from "./option-values.ts";
+import { addSamplingFlags, samplingOf } from "./sampling-flags.ts";
+import type { SamplingFlags } from "./sampling-flags.ts";
 import { warn } from "./warn.ts";
 
 /** The flags of `tetrad bench`, as Commander names them. */
-interface BenchFlags {
+interface BenchFlags extends SamplingFlags {
   readonly shape?: string;
   readonly prompts?: readonly number[];
   readonly contexts?: readonly number[];
@@ -45,6 +47,8 @@ const DEFAULT_TOKENS = 128;
 const DEFAULT_RUNS = 5;
 const DEFAULT_WARM_UPS = 2;
 const DEFAULT_CHECK = 512;
+/** Runs must repeat. */
+const DEFAULT_SEED = 1;
 /** A check failed, or the machine did. */
 const FAILED = 1;
 
@@ -56,14 +60,15 @@ export function addBench(
 ): void {
   const whole = (min: number) => numberOption({ min, integer: true });
   const sizes = listOption(whole(1));
-  program
+  const bench = program
     .command("bench")
     .description("Measure the device, then a model on it: prompts, decoding, every kernel.")
     .argument("[model]", "path of a .gguf or .pte file")
     .addOption(new Option("--shape <name>", "random weights instead").choices(SHAPE_NAMES))
     .option("--prompts <lengths>", "prompt lengths (default: 128,512,2048,8192)", sizes)
     .option("--contexts <lengths>", "contexts to decode at (default: the same)", sizes)
-    .option("-n, --tokens <count>", "tokens to decode at each", whole(2), DEFAULT_TOKENS)
+    .option("-n, --tokens <count>", "tokens to decode at each", whole(2), DEFAULT_TOKENS);
+  addSamplingFlags(bench)
     .option("--runs <count>", "repeats that count", whole(1), DEFAULT_RUNS)
     .option("--warm-ups <count>", "requests before them", whole(0), DEFAULT_WARM_UPS)
     .option("--cold-runs <count>", "loads on a new device", whole(1), 1)
@@ -162,6 +167,7 @@ async function benchCommand(
         kernels,
         // Otherwise as a load does.
         ...(flags.tune ? {} : { tune: false }),
+        sampling: { ...samplingOf(flags), seed: flags.seed ?? DEFAULT_SEED },
         checkUpTo: flags.check,
         cacheType,
       },

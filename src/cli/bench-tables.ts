@@ -110,10 +110,18 @@ function prefillTable({ prefill }: BenchReport): string {
   ]);
 }
 
-function decodeTable({ decode }: BenchReport): string {
+/** How tokens were chosen, where that was not greedily. */
+function sampledBy({ sampling }: BenchReport["method"]): string {
+  if (sampling === undefined) return "";
+  return `, ${Object.entries(sampling)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ")}`;
+}
+
+function decodeTable({ decode, method }: BenchReport): string {
   return numbers([
     [
-      "context",
+      `context${sampledBy(method)}`,
       "tokens/s",
       "spread",
       "GPU ms",

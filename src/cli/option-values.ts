@@ -46,3 +46,11 @@ export function precisionOption(): Option {
     "fast",
   ]);
 }
+
+type Optional<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** Leaves out what was not given, so that the library's own defaults apply. */
+export function given<T extends object>(options: Optional<T>): Partial<T> {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<T>;
+}

@@ -7,6 +7,7 @@ import { numberOption, precisionOption, repeatable } from "./option-values.ts";
 import { addProfile } from "./profile-command.ts";
 import { runCommand } from "./run-command.ts";
 import type { RunOptions } from "./run-command.ts";
+import { addSamplingFlags } from "./sampling-flags.ts";
 import { addTune } from "./tune-command.ts";
 
 /** What the package around the program knows. */
@@ -69,7 +70,7 @@ function addRun(
   action: (words: string[], options: RunOptions) => Promise<void>,
 ): void {
   const whole = (min: number) => numberOption({ min, integer: true });
-  program
+  const run = program
     .command("run")
     .description("Generate text. With one argument that is the prompt, for the model inside.")
     .argument(
@@ -79,13 +80,8 @@ function addRun(
     .usage("[options] [MODEL] PROMPT")
     .option("--chat", "send the prompt as a chat message, with the model's template")
     .option("--system <text>", "the system message; implies --chat")
-    .option("-n, --max-tokens <count>", "stop after this many tokens", whole(1))
-    .option("--temperature <t>", "0 takes the likeliest token (default)", numberOption({ min: 0 }))
-    .option("--top-k <k>", "keep the k likeliest tokens; 0 is off", whole(0))
-    .option("--top-p <p>", "keep tokens up to this probability", numberOption({ min: 0, max: 1 }))
-    .option("--min-p <p>", "keep tokens this likely, relatively", numberOption({ min: 0, max: 1 }))
-    .option("--repetition-penalty <x>", "1 is off", numberOption({ above: 0 }))
-    .option("--seed <number>", "makes sampling repeatable", whole(0))
+    .option("-n, --max-tokens <count>", "stop after this many tokens", whole(1));
+  addSamplingFlags(run)
     .option("--stop <text>", "end before this text (repeatable)", repeatable)
     .option("--context <tokens>", "positions the KV cache holds", whole(1))
     .addOption(new Option("--cache-type <type>", "KV cache elements").choices(["f16", "f32"]))

@@ -14,21 +14,18 @@ import { openSource } from "../platform/node/open-source.ts";
 import { createTetrad } from "./create-tetrad.ts";
 import { Interruption, INTERRUPTED } from "./interruption.ts";
 import { ProgressBar } from "./progress-bar.ts";
+import { given } from "./option-values.ts";
 import { parseTarget, readStandardInput } from "./prompt.ts";
 import { formatDuration } from "./quantities.ts";
+import { samplingOf } from "./sampling-flags.ts";
+import type { SamplingFlags } from "./sampling-flags.ts";
 import { warn } from "./warn.ts";
 
 /** The flags of `tetrad run`, as Commander names them. */
-export interface RunOptions {
+export interface RunOptions extends SamplingFlags {
   readonly chat?: boolean;
   readonly system?: string;
   readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly repetitionPenalty?: number;
-  readonly seed?: number;
   readonly stop?: readonly string[];
   readonly context?: number;
   readonly cacheType?: "f16" | "f32";
@@ -41,23 +38,10 @@ export interface RunOptions {
   readonly json?: boolean;
 }
 
-type Optional<T> = { [K in keyof T]?: T[K] | undefined };
-
-/** Leaves out what was not given, so that the library's own defaults apply. */
-function given<T extends object>(options: Optional<T>): Partial<T> {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Partial<T>;
-}
-
 const generateOptions = (flags: RunOptions, signal: AbortSignal): GenerateOptions =>
   given<GenerateOptions>({
+    ...samplingOf(flags),
     maxTokens: flags.maxTokens,
-    temperature: flags.temperature,
-    topK: flags.topK,
-    topP: flags.topP,
-    minP: flags.minP,
-    repetitionPenalty: flags.repetitionPenalty,
-    seed: flags.seed,
     stop: flags.stop,
     signal,
   });

@@ -1,3 +1,4 @@
+import type { SamplingOptions } from "../api.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import { ALL_FILTERS, SAMPLING_WORDS } from "../graph/sampling.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
@@ -46,6 +47,10 @@ export function allPlans({ fill, prompt, step }: DecoderPlans): readonly Plan[] 
 }
 
 export type SamplerMode = "greedy" | "sampled";
+
+/** Which of a decoder's plans obey the settings. */
+export const samplerMode = ({ temperature = 0 }: SamplingOptions): SamplerMode =>
+  temperature === 0 ? "greedy" : "sampled";
 
 function stateTensor(name: string, dims: readonly number[]): Tensor {
   return { kind: "tensor", name, dtype: "i32", dims, storage: { kind: "state" } };

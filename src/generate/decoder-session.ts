@@ -12,8 +12,8 @@ import { Executor } from "../graph/executor.ts";
 import type { Plan } from "../graph/plan.ts";
 import { encodeSampling, filtersOf } from "../graph/sampling.ts";
 import { SymIntValues } from "../graph/symint.ts";
-import { allPlans, planDecoder } from "./decoder-plans.ts";
-import type { DecoderPlans, SamplerMode } from "./decoder-plans.ts";
+import { allPlans, planDecoder, samplerMode } from "./decoder-plans.ts";
+import type { DecoderPlans } from "./decoder-plans.ts";
 import { Profiler } from "./profiler.ts";
 import type { ProfiledWork, ProfilerGranularity } from "./profiler.ts";
 import { ArrivalPace } from "./step-pace.ts";
@@ -210,7 +210,7 @@ export class DecoderSession {
     pending: Promise<number>[],
   ): AsyncGenerator<number, void, void> {
     const { prompt, maxTokens, signal, reuseCache = true } = request;
-    const mode: SamplerMode = (request.sampling?.temperature ?? 0) === 0 ? "greedy" : "sampled";
+    const mode = samplerMode(request.sampling ?? {});
     const step = await this.#executor(this.plans.step[mode]);
     const promptExecutor = await this.#executor(this.plans.prompt[mode]);
     const fill = await this.#executor(this.plans.fill);
