@@ -14,10 +14,10 @@ import q4Steps from "./q4-steps.wgsl";
 import { isFused, limbInput, plainInput, stepConstants } from "./row-input.ts";
 import type { NothingLive, RowProjectionShape } from "./row-input.ts";
 
-/** The longest K for which 32 lanes a workgroup were best; a longer one gives each too much to do. */
+/** The longest K for which few lanes a workgroup were best; a longer one gives each too much to do. */
 const SHORT_K = 4096;
 const FEWEST_LANES = 32;
-const MOST_LANES = 128;
+const LONG_K_LANES = 128;
 /** Lanes that a large GPU runs at once. */
 const LANES_AT_ONCE = 2048 * LARGE_GPU_MULTIPROCESSORS;
 
@@ -61,12 +61,11 @@ const itemsOf = (rows: readonly number[], outputs: number): number =>
   rows.reduce((sum, count) => sum + divideCeil(count, outputs), 0);
 
 /** Lanes of a workgroup where nothing was measured. */
-function wantedLanes(blocks: number, items: number): number {
-  const lanes = 2 ** Math.ceil(Math.log2(blocks / 2));
-  const most = Math.min(MOST_LANES, Math.max(FEWEST_LANES, lanes));
-  // With all under way at once two blocks a lane take least; otherwise others fill in while one waits.
-  if (items * most <= LANES_AT_ONCE) return most;
-  return 32 * blocks <= SHORT_K ? FEWEST_LANES : MOST_LANES;
+function wantedLanes(K: number, items: number): number {
+  if (K > SHORT_K) return LONG_K_LANES;
+  const twoBlocksEach = Math.max(FEWEST_LANES, 2 ** Math.floor(Math.log2(K / 64)));
+  // Where not all workgroups run at once, others fill in while one waits.
+  return items * twoBlocksEach <= LANES_AT_ONCE ? twoBlocksEach : FEWEST_LANES;
 }
 
 /** The layouts that a device can run, the one for unmeasured devices first. */
@@ -78,7 +77,7 @@ function variants(
   const atLeast = subgroups?.minSize ?? 0;
   const atMost = limits.maxComputeInvocationsPerWorkgroup;
   const blocks = K / 32;
-  const wanted = wantedLanes(blocks, itemsOf(rows, outputs));
+  const wanted = wantedLanes(K, itemsOf(rows, outputs));
   const lanes = Math.min(Math.max(wanted, atLeast), atMost);
   // A row of limbs cannot be had back.
   const fromF32 = input !== "limbs";
