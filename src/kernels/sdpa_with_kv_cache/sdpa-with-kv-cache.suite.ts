@@ -1,3 +1,4 @@
+import { randomNumbers } from "../testing/data.ts";
 import { defineSuite } from "../testing/suite.ts";
 import { sdpaCase } from "./sdpa-with-kv-cache.cases.ts";
 import type { CacheType, SdpaConfig } from "./sdpa-with-kv-cache.cases.ts";
@@ -176,7 +177,25 @@ const others = [
   ...allRoutes(configure("chunk at the end of 8k", [4, 2, 64, 33, 8192, 8159])),
 ];
 
-/** Every published configuration, then every dimension on its own. */
+/** Shapes that nobody thought of: how lanes share heads, positions and quads depends on all of these. */
+function unforeseen(count: number): readonly SdpaConfig[] {
+  const next = randomNumbers(5);
+  const pick = (...choices: readonly number[]) => choices[Math.floor(next() * choices.length)]!;
+  return Array.from({ length: count }, () => {
+    const kvHeads = pick(1, 2, 3, 5);
+    const heads = kvHeads * pick(1, 2, 3, 4, 5, 6, 7, 8, 9, 12);
+    const headSize = pick(4, 8, 12, 16, 20, 24, 40, 48, 64, 80, 96, 128, 160, 256);
+    const cacheLength = pick(1, 60, 190, 430);
+    const position = Math.floor(next() * cacheLength);
+    return configure("unforeseen", [heads, kvHeads, headSize, 1, cacheLength, position], {
+      random: 1,
+      candidates: true,
+      heavy: "every layout of it",
+    });
+  });
+}
+
+/** Every published configuration, then every dimension on its own, then all at random. */
 export const sdpaSuite = defineSuite("sdpa_with_kv_cache", [
   ...published,
   ...randomValues,
@@ -186,4 +205,5 @@ export const sdpaSuite = defineSuite("sdpa_with_kv_cache", [
   ...ratios,
   ...overHalves,
   ...others,
+  ...unforeseen(16).map((config, i) => sdpaCase(config, i % 3 === 0 ? "f32" : "f16", "one")),
 ]);
