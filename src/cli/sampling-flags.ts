@@ -3,15 +3,8 @@ import type { Command } from "commander";
 import type { SamplingOptions } from "../api.ts";
 import { given, numberOption } from "./option-values.ts";
 
-/** As Commander names them. */
-export interface SamplingFlags {
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly repetitionPenalty?: number;
-  readonly seed?: number;
-}
+/** Commander names them as the library names its options. */
+export type SamplingFlags = SamplingOptions;
 
 /** Adds the flags to a command. */
 export function addSamplingFlags(command: Command): Command {
