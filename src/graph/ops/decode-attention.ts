@@ -102,8 +102,9 @@ const PARTIALS = { q: 0, k: 1, v: 2, kCache: 3, vCache: 4, position: 5, scale: 6
 
 /**
  * [q [1, 1, Hq, D], k [1, 1, Hkv, D] | null, v | null, k_cache [1, C, Hkv, D], v_cache, position, scale]
- * → attention's splits: partial_out [Hq · splits · D] of the caches' type and partial_stats [splits · Hq · 2], as many splits
- * as the position makes. k and v go to the caches first, unless they are there.
+ * → attention's splits: partial_out [Hq · splits · D] of the caches' type and partial_stats
+ * [splits · Hq · 2], as many splits as the position makes. k and v go to the caches first, unless they
+ * are there.
  */
 export const sdpaPartialsOp: Op = {
   infer(args) {

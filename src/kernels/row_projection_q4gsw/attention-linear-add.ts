@@ -107,7 +107,7 @@ function joinDispatch(
     params: ({ position }) => ({ splits: splits.at(position).splits }),
     grid: (live) =>
       joinsApart(live) ? [clampWorkgroupCount(workgroups, capabilities), 1, 1] : NO_WORKGROUPS,
-    work: (live) => ({ bytes: partialBytes(shape, live) }),
+    work: (live) => ({ bytes: partialBytes(shape, shape.cacheType, live) }),
   };
 }
 
@@ -133,9 +133,13 @@ export function attentionLinearAddTunable(
   const longest = { position: cacheLength - 1 };
   const route = (variant: GroupVariant): Route<AttentionLive> => {
     const joinsApart = (live: AttentionLive) =>
-      isApart(partialBytes(attention, live).partial_out, N, variant);
+      isApart(partialBytes(attention, cacheType, live).partial_out, N, variant);
     // Not at the last position: splits grow longer when there are as many as may be, and so fewer.
-    const everApart = isApart(partialSizesInBytes(attention, splits.most).partial_out, N, variant);
+    const everApart = isApart(
+      partialSizesInBytes(attention, cacheType, splits.most).partial_out,
+      N,
+      variant,
+    );
     const dispatch = (
       apart: boolean,
       parts: readonly string[],
@@ -153,7 +157,7 @@ export function attentionLinearAddTunable(
         joinsApart(live) === apart ? groupGrid(N, variant, capabilities) : NO_WORKGROUPS,
       work: (live) => ({
         ...productWork(1, N, K),
-        ...(apart ? {} : { bytes: partialBytes(attention, live) }),
+        ...(apart ? {} : { bytes: partialBytes(attention, cacheType, live) }),
       }),
     });
     const joining: GroupProjection = {

@@ -2,7 +2,6 @@
 // maxima M and the weights w = exp2(maximum − M) · sum, out = Σ w · partial_out / Σ w.
 //
 // One workgroup a query head: a lane owns a quad of the head and every parts-th split, parts = ⌊lanes / quads⌋.
-// With shared/cache-quad-*.wgsl.
 
 const MAX_SPLITS: u32 = 64u;
 const WORKGROUP_SIZE: u32 = 128u;
@@ -15,7 +14,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>; // [Hq, D / 4]
-@group(0) @binding(1) var<storage, read> partial_out: array<CacheQuad>; // [Hq, splits, D / 4]
+@group(0) @binding(1) var<storage, read> partial_out: array<vec4<f32>>; // [Hq, splits, D / 4]
 @group(0) @binding(2) var<storage, read> partial_stats: array<vec2<f32>>; // [splits, Hq]
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -52,7 +51,7 @@ fn main(
   if (part < parts) {
     for (var split = part; split < splits; split += parts) {
       let row = (head * params.splits + split) * params.head_quads;
-      sum += weight_of(split, maximum) * unpack_quad(partial_out[row + quad]);
+      sum += weight_of(split, maximum) * partial_out[row + quad];
     }
   }
   part_out[lane] = sum;

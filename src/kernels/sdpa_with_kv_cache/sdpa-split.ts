@@ -6,6 +6,8 @@ import { LARGE_GPU_MULTIPROCESSORS } from "../shared/large-gpu.ts";
 import { variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { cacheQuadSource } from "./cache-quad.ts";
+import partialQuadCache from "./partial-quad-cache.wgsl";
+import partialQuadF32 from "./partial-quad-f32.wgsl";
 import reduceSource from "./sdpa-reduce.wgsl";
 import splitSubgroupSource from "./sdpa-split-subgroup.wgsl";
 import splitWorkgroupSource from "./sdpa-split-workgroup.wgsl";
@@ -128,9 +130,17 @@ function splitVariants(
   return [first, ...others.filter((variant) => variant.depth <= deepest(shape, variant.team))];
 }
 
+/** What is particular about the first step where something else than the second reads its results. */
+interface SplitKind {
+  /** k and v are stored first. */
+  readonly append: boolean;
+  /** What partial_out has elements of: f32, or the caches' type. */
+  readonly partialType: "f16" | "f32";
+}
+
 function splitKernel(
   shape: SdpaShape,
-  append: boolean,
+  { append, partialType }: SplitKind,
   { lanes, team, depth }: SplitVariant,
   capabilities: Capabilities,
 ): Kernel {
@@ -144,6 +154,7 @@ function splitKernel(
     label: usesSubgroups ? "sdpa_split_subgroup" : "sdpa_split",
     parts: [
       cacheQuadSource(shape.cacheType),
+      partialType === "f32" ? partialQuadF32 : partialQuadCache,
       usesSubgroups ? splitSubgroupSource : splitWorkgroupSource,
       splitSource,
     ],
@@ -190,35 +201,36 @@ export function sdpaSplits({
   };
 }
 
-/** Elements of `partial_out`, which are of the caches' type, and of `partial_stats`, for so many splits. */
+/** Elements of `partial_out` and `partial_stats` for so many splits. */
 export const partialSizes = (
   { heads, headSize }: Pick<SdpaShape, "heads" | "headSize">,
   splits: number,
 ) => ({ partial_out: heads * splits * headSize, partial_stats: 2 * heads * splits });
 
-/** Bytes of the same. */
+/** Bytes of the same, with `partial_out` of that type. */
 export function partialSizesInBytes(
-  shape: Pick<SdpaShape, "heads" | "headSize" | "cacheType">,
+  shape: Pick<SdpaShape, "heads" | "headSize">,
+  type: "f16" | "f32",
   splits: number,
 ): Readonly<Record<"partial_out" | "partial_stats", number>> {
   const sizes = partialSizes(shape, splits);
   return {
-    partial_out: (shape.cacheType === "f16" ? 2 : 4) * sizes.partial_out,
+    partial_out: (type === "f16" ? 2 : 4) * sizes.partial_out,
     partial_stats: 4 * sizes.partial_stats,
   };
 }
 
-/** The dispatch that fills `partial_out` and `partial_stats`; with `append` it stores k and v first. */
+/** The dispatch that fills `partial_out` and `partial_stats`. */
 function partials(
   shape: SdpaShape,
-  append: boolean,
+  kind: SplitKind,
   variant: SplitVariant,
   capabilities: Capabilities,
 ): DispatchTemplate<SdpaLive> {
   const { heads, kvHeads, headSize, cacheLength, scale } = shape;
   const splits = sdpaSplits(shape);
   return {
-    kernel: splitKernel(shape, append, variant, capabilities),
+    kernel: splitKernel(shape, kind, variant, capabilities),
     bind: {
       partial_out: "partial_out",
       partial_stats: "partial_stats",
@@ -226,8 +238,8 @@ function partials(
       v_cache: "v_cache",
       q: "q",
       // Bound but not read where nothing is appended.
-      k: append ? "k" : "q",
-      v: append ? "v" : "q",
+      k: kind.append ? "k" : "q",
+      v: kind.append ? "v" : "q",
       input_pos: "input_pos",
     },
     params: ({ position }) => ({
@@ -242,17 +254,18 @@ function partials(
     grid: ({ position }) => foldWorkgroupCount(kvHeads * splits.at(position).splits, capabilities),
     work: (live) => {
       const { bytes, ...work } = attentionWork(shape, live);
-      return { ...work, bytes: { ...bytes, ...partialBytes(shape, live) } };
+      return { ...work, bytes: { ...bytes, ...partialBytes(shape, kind.partialType, live) } };
     },
   };
 }
 
 /** Bytes of the partial results at a position. */
 export function partialBytes(
-  shape: Pick<SdpaShape, "heads" | "kvHeads" | "headSize" | "cacheLength" | "cacheType">,
+  shape: Pick<SdpaShape, "heads" | "kvHeads" | "headSize" | "cacheLength">,
+  type: "f16" | "f32",
   { position }: Pick<SdpaLive, "position">,
 ): Readonly<Record<"partial_out" | "partial_stats", number>> {
-  return partialSizesInBytes(shape, sdpaSplits(shape).at(position).splits);
+  return partialSizesInBytes(shape, type, sdpaSplits(shape).at(position).splits);
 }
 
 function candidates(
@@ -268,14 +281,15 @@ function candidates(
   return [candidate(first), ...others.map(candidate)];
 }
 
-/** The routes for the first step alone. */
+/** The routes for the first step alone, whose partial_out is of the caches' type. */
 export function partialCandidates(
   shape: SdpaShape,
   append: boolean,
   capabilities: Capabilities,
 ): Tunable<SdpaLive>["candidates"] {
   return candidates(shape, capabilities, (variant) => {
-    const dispatch = partials(shape, append, variant, capabilities);
+    const kind = { append, partialType: shape.cacheType };
+    const dispatch = partials(shape, kind, variant, capabilities);
     return { name: `${dispatch.kernel.label}_partials`, scratch: {}, dispatches: [dispatch] };
   });
 }
@@ -294,18 +308,16 @@ function splitRoute(
   capabilities: Capabilities,
 ): Route<SdpaLive> {
   const { heads, headSize } = shape;
-  const dispatch = partials(shape, true, variant, capabilities);
+  const kind = { append: true, partialType: "f32" } as const;
+  const dispatch = partials(shape, kind, variant, capabilities);
   const splits = sdpaSplits(shape);
   return {
     name: dispatch.kernel.label,
-    scratch: partialSizesInBytes(shape, splits.most),
+    scratch: partialSizesInBytes(shape, "f32", splits.most),
     dispatches: [
       dispatch,
       {
-        kernel: defineKernel({
-          label: "sdpa_reduce",
-          parts: [cacheQuadSource(shape.cacheType), reduceSource],
-        }),
+        kernel: defineKernel({ label: "sdpa_reduce", parts: [reduceSource] }),
         bind: { out: "out", partial_out: "partial_out", partial_stats: "partial_stats" },
         params: ({ position }) => ({
           heads,
@@ -313,7 +325,7 @@ function splitRoute(
           splits: splits.at(position).splits,
         }),
         grid: () => foldWorkgroupCount(heads, capabilities),
-        work: (live) => ({ bytes: partialBytes(shape, live) }),
+        work: (live) => ({ bytes: partialBytes(shape, "f32", live) }),
       },
     ],
   };

@@ -9,8 +9,8 @@
 // running maximum and sum over the positions it meets; at the end the teams of a unit are joined through
 // registers, and the units through workgroup memory. Exponents are of two: scores carry a factor log2(e).
 //
-// With shared/cache-quad-*.wgsl and sdpa-split-subgroup.wgsl or sdpa-split-workgroup.wgsl, which
-// supply team_sums, first_owned, tell_team, in_any_team, join_unit, first_kept and main.
+// With shared/cache-quad-*.wgsl, partial-quad-*.wgsl, and sdpa-split-subgroup.wgsl or
+// sdpa-split-workgroup.wgsl, which supply team_sums, first_owned, tell_team, in_any_team, join_unit, first_kept and main.
 
 const HEADS: u32 = 4u; // @param query heads at a time; divides the group
 const TEAM: u32 = 4u; // @param lanes a position: a power of two
@@ -46,8 +46,8 @@ struct Params {
   scale: f32,
 }
 
-// Output of each split in the precision of the caches, and its maximum and sum.
-@group(0) @binding(0) var<storage, read_write> partial_out: array<CacheQuad>; // [Hq, splits, D / 4]
+// Output of each split, and its maximum and sum.
+@group(0) @binding(0) var<storage, read_write> partial_out: array<PartialQuad>; // [Hq, splits, D / 4]
 @group(0) @binding(1) var<storage, read_write> partial_stats: array<vec2<f32>>; // [splits, Hq]
 @group(0) @binding(2) var<storage, read_write> k_cache: array<CacheQuad>; // [cache_length, Hkv, D / 4]
 @group(0) @binding(3) var<storage, read_write> v_cache: array<CacheQuad>; // [cache_length, Hkv, D / 4]
@@ -264,7 +264,7 @@ fn write_quad(o: u32, h: u32, quad: u32, first_head: u32, split: u32) {
   }
   let head = first_head + h;
   // A split without positions has weighed what is masked: its sum is no zero either.
-  partial_out[(head * params.splits + split) * params.head_quads + quad] = pack_quad(out / sum);
+  partial_out[(head * params.splits + split) * params.head_quads + quad] = pack_partial(out / sum);
   if (quad == 0u) {
     partial_stats[split * params.kv_heads * params.group + head] = vec2<f32>(maximum, sum);
   }

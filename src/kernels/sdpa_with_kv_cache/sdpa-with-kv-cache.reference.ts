@@ -13,8 +13,18 @@ export interface SdpaReferenceInput {
   readonly vCache: ArrayLike<number>;
 }
 
+/** Attention of a row, and the largest score and the sum of exp(score − maximum) on the way. */
+interface AttendedRow {
+  readonly out: Float64Array;
+  readonly maximum: number;
+  readonly sum: number;
+}
+
 /** Attention in float64 of one row of q [S, Hq], the given one: [D]. */
-export function sdpaReferenceRow(input: SdpaReferenceInput, row: number): Float64Array {
+export const sdpaReferenceRow = (input: SdpaReferenceInput, row: number): Float64Array =>
+  attendedRow(input, row).out;
+
+function attendedRow(input: SdpaReferenceInput, row: number): AttendedRow {
   const { heads, kvHeads, headSize, scale, position, q, kCache, vCache } = input;
   const kvHead = Math.floor((row % heads) / (heads / kvHeads));
   const context = position + Math.floor(row / heads) + 1;
@@ -35,7 +45,33 @@ export function sdpaReferenceRow(input: SdpaReferenceInput, row: number): Float6
     sum += weight;
     for (let d = 0; d < headSize; d++) out[d]! += weight * vCache[value + d]!;
   }
-  return out.map((value) => value / sum);
+  return { out: out.map((value) => value / sum), maximum, sum };
+}
+
+/**
+ * Attention in float64 of one query row over runs of `length` positions each alone: partial_out [Hq, splits, D]
+ * and partial_stats [splits, Hq, 2], maximum as a power of two, and sum.
+ */
+export function sdpaPartialsReference(input: SdpaReferenceInput, splits: number, length: number) {
+  const { heads, kvHeads, headSize, position, kCache, vCache } = input;
+  const partial_out = new Float64Array(heads * splits * headSize);
+  const partial_stats = new Float64Array(2 * splits * heads);
+  for (let split = 0; split < splits; split++) {
+    const end = Math.min((split + 1) * length, position + 1);
+    const row = kvHeads * headSize;
+    const run = {
+      ...input,
+      position: end - split * length - 1,
+      kCache: Float64Array.from(kCache).subarray(split * length * row),
+      vCache: Float64Array.from(vCache).subarray(split * length * row),
+    };
+    for (let head = 0; head < heads; head++) {
+      const { out, maximum, sum } = attendedRow(run, head);
+      partial_out.set(out, (head * splits + split) * headSize);
+      partial_stats.set([maximum * Math.LOG2E, sum], 2 * (split * heads + head));
+    }
+  }
+  return { partial_out, partial_stats };
 }
 
 /** Attention in float64 of every row of q: [S, Hq, D]. */

@@ -1,0 +1,4 @@
+import { testKernelSuite } from "../../../tests/support/kernel-suite.ts";
+import { sdpaPartialsSuite } from "./sdpa-partials.suite.ts";
+
+testKernelSuite(sdpaPartialsSuite);
