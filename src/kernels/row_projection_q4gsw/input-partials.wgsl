@@ -1,8 +1,12 @@
 // The row of x as attention left it. Every workgroup joins the splits for itself and keeps the row as
 // limbs. With attention-partials.wgsl, limb-dot.wgsl and shared/limb-words.wgsl.
 
-// The row, [5, K / 32, 4]. Words, not vectors: lanes must not write different parts of one vector.
-var<workgroup> limbs: array<u32, OCTETS * 5u>;
+// The row: high_even, high_odd, low_even and low_odd of an octet, [4, K / 32], and scales, [2, K / 32].
+// Octets of a block lie apart, so that neighbouring lanes read neighbouring vectors.
+var<workgroup> octet_limbs: array<vec4<u32>, OCTETS>;
+var<workgroup> group_scales: array<f32, OCTETS / 2u>;
+
+const BLOCKS: u32 = OCTETS / 4u;
 
 fn prepare_input(lane: u32) {
   for (var start = 0u; start < OCTETS; start += WORKGROUP_SIZE / SHARE) {
@@ -11,28 +15,27 @@ fn prepare_input(lane: u32) {
     let octet = min(wanted, OCTETS - 1u);
     let words = octet_words(octet, share_of_lane(lane));
     if (share_of_lane(lane) == 0u && wanted < OCTETS) {
-      limbs[octet] = words.high_even;
-      limbs[OCTETS + octet] = words.high_odd;
-      limbs[2u * OCTETS + octet] = words.low_even;
-      limbs[3u * OCTETS + octet] = words.low_odd;
-      limbs[4u * OCTETS + octet] = words.rest;
+      octet_limbs[octet % 4u * BLOCKS + octet / 4u] =
+        vec4<u32>(words.high_even, words.high_odd, words.low_even, words.low_odd);
+      if (octet % 2u == 0u) {
+        group_scales[octet % 4u / 2u * BLOCKS + octet / 4u] = bitcast<f32>(words.rest);
+      }
     }
   }
   workgroupBarrier();
 }
 
-fn four_words(at: u32) -> vec4<u32> {
-  return vec4<u32>(limbs[at], limbs[at + 1u], limbs[at + 2u], limbs[at + 3u]);
-}
-
 fn read_input(block: u32) -> Input {
-  let word = block * 4u;
+  let a = octet_limbs[block];
+  let b = octet_limbs[BLOCKS + block];
+  let c = octet_limbs[2u * BLOCKS + block];
+  let d = octet_limbs[3u * BLOCKS + block];
   return Input(
-    four_words(word),
-    four_words(OCTETS + word),
-    four_words(2u * OCTETS + word),
-    four_words(3u * OCTETS + word),
-    bitcast<vec2<f32>>(vec2<u32>(limbs[4u * OCTETS + word], limbs[4u * OCTETS + word + 2u])),
+    vec4<u32>(a.x, b.x, c.x, d.x),
+    vec4<u32>(a.y, b.y, c.y, d.y),
+    vec4<u32>(a.z, b.z, c.z, d.z),
+    vec4<u32>(a.w, b.w, c.w, d.w),
+    vec2<f32>(group_scales[block], group_scales[BLOCKS + block]),
     0.0,
   );
 }
