@@ -166,6 +166,8 @@ export function attentionLinearAddTunable(
         HEADS: heads,
         HEAD_OCTETS: headSize / 8,
         SHARE: shareOf(K / 8, variant.lanes, capabilities),
+        // Even where one turn does: straight code brings weights in before the splits, which then wait.
+        STRIDES: true,
       },
       bind: { partial_out: "partial_out", partial_stats: "partial_stats", ...projection.bind },
     };

@@ -112,6 +112,7 @@ function fused(
       OUTPUTS: outputs,
       ...stepConstants(shape, false),
       NORM: input.lacksFactor,
+      STRIDES: items > capabilities.limits.maxComputeWorkgroupsPerDimension,
       ...projection.constants,
     },
     overrides: { WORKGROUP_SIZE: lanes },

@@ -62,6 +62,8 @@ export function normLinearGreedyTunable(
     rows: [N],
     outputs: 4,
     bind: Object.fromEntries(operands.map((name) => [name, name])),
+    // The choice among few workgroups' tokens is short.
+    constants: { STRIDES: true },
     params: { N, out_offset: 0 },
     work: productWork(1, N, K),
   };

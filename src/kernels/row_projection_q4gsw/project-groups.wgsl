@@ -15,6 +15,7 @@ const ROWS: u32 = 2u; // @param outputs of a team: divides OUTPUTS
 const SMALLEST_SUBGROUP: u32 = 4u; // @param
 const NORM: bool = false; // @param x still lacks rms_norm's factor
 const NORM_NEXT: bool = false; // @param limbs are of the next rms_norm of the outputs, less its factor
+const STRIDES: bool = false; // @param workgroups are fewer than it takes, and stride over outputs
 
 const WORKGROUP_SIZE: u32 = TEAM * OUTPUTS / ROWS;
 // Lanes that write them, eight each.
@@ -35,7 +36,7 @@ struct Weights {
   scales: array<vec2<f32>, SUMS>,
 }
 
-// Not a constant: an unrolled loop would be more instructions to load than it saves.
+// Not a constant: a driver would unroll the loop over blocks, which was slower.
 fn block_count() -> u32 {
   return params.blocks;
 }
@@ -102,6 +103,32 @@ fn write_limbs(first_output: u32, lane: u32) {
   }
 }
 
+// Outputs from `first_output` on. Call in uniform control flow.
+fn project_outputs(
+  first_output: u32,
+  before: Before,
+  lane: u32,
+  subgroup_id: u32,
+  subgroup_size: u32,
+  subgroup_lane: u32,
+) {
+  let partial = partial_dots(first_output + lane / TEAM * ROWS, lane % TEAM);
+  for (var r = 0u; r < ALL_SUMS; r++) { // @unroll
+    let sum = subgroupAdd(partial[r]);
+    if (subgroup_lane == 0u) {
+      subgroup_sums[subgroup_id * ALL_SUMS + r] = sum;
+    }
+  }
+  workgroupBarrier();
+  if (lane < OUTPUTS) {
+    finish_output(before, first_output + lane, lane, TEAM / subgroup_size);
+  }
+  workgroupBarrier();
+  if (subgroup_id == 0u) {
+    write_limbs(first_output, lane);
+  }
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3<u32>,
@@ -111,28 +138,19 @@ fn main(
   @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
   let lane = subgroup_id * subgroup_size + subgroup_lane;
+  var first_output = workgroup_id.x * OUTPUTS;
+  // What does not depend on the sums is loaded before them, and before x takes its time.
+  var before = read_before(first_output + lane % OUTPUTS);
   prepare_input(lane);
-  for (
-    var first_output = workgroup_id.x * OUTPUTS;
-    first_output < params.N;
-    first_output += num_workgroups.x * OUTPUTS
-  ) {
-    // What does not depend on the sums is loaded before them.
-    let before = read_before(first_output + lane % OUTPUTS);
-    let partial = partial_dots(first_output + lane / TEAM * ROWS, lane % TEAM);
-    for (var r = 0u; r < ALL_SUMS; r++) { // @unroll
-      let sum = subgroupAdd(partial[r]);
-      if (subgroup_lane == 0u) {
-        subgroup_sums[subgroup_id * ALL_SUMS + r] = sum;
-      }
+  loop {
+    project_outputs(first_output, before, lane, subgroup_id, subgroup_size, subgroup_lane);
+    if (!STRIDES) {
+      break;
     }
-    workgroupBarrier();
-    if (lane < OUTPUTS) {
-      finish_output(before, first_output + lane, lane, TEAM / subgroup_size);
+    first_output += num_workgroups.x * OUTPUTS;
+    if (first_output >= params.N) {
+      break;
     }
-    workgroupBarrier();
-    if (subgroup_id == 0u) {
-      write_limbs(first_output, lane);
-    }
+    before = read_before(first_output + lane % OUTPUTS);
   }
 }

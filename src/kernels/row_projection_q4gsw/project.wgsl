@@ -1,5 +1,5 @@
-// Projections of one row of x by 4-bit matrices. A workgroup computes SUMS dot products an item and
-// strides over items; its lanes stride over K in blocks of 32 weights, then add up: within subgroups of
+// Projections of one row of x by 4-bit matrices. A workgroup computes SUMS dot products an item, and
+// with STRIDES of several items; its lanes stride over K in blocks of 32 weights, then add up: within subgroups of
 // whatever size, then over them. What an item is, which rows it takes and where its sums go is said by
 // linear.wgsl, swiglu.wgsl or qkv.wgsl and their like, what x looks like by input-f32.wgsl or
 // input-limbs.wgsl. With q4-steps.wgsl.
@@ -10,6 +10,7 @@ override WORKGROUP_SIZE: u32 = 64u;
 const SMALLEST_SUBGROUP: u32 = 4u;
 
 const NORM: bool = false; // @param x still lacks rms_norm's factor
+const STRIDES: bool = false; // @param workgroups are fewer than items, and stride over them
 
 // One more than the products: the squares of x.
 const ALL_SUMS: u32 = SUMS + select(0u, 1u, NORM);
@@ -56,6 +57,24 @@ fn total(r: u32, subgroups: u32) -> f32 {
   return sum;
 }
 
+// Call in uniform control flow.
+fn compute_item(item: u32, lane: u32, subgroup: u32, subgroups: u32, subgroup_lane: u32) {
+  // What does not depend on the sums is loaded before them, what depends on that beside them.
+  let early = read_early(item);
+  let partial = partial_dots(item, lane);
+  let before = read_before(early, item);
+  for (var r = 0u; r < ALL_SUMS; r++) { // @unroll
+    let sum = subgroupAdd(partial[r]);
+    if (subgroup_lane == 0u) {
+      subgroup_sums[subgroup * ALL_SUMS + r] = sum;
+    }
+  }
+  workgroupBarrier();
+  if (lane < OUTPUTS) {
+    write_output(before, item, lane, subgroups);
+  }
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3<u32>,
@@ -65,23 +84,14 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
   @builtin(num_subgroups) subgroups: u32,
 ) {
-  for (var item = workgroup_id.x; item < item_count(); item += num_workgroups.x) {
-    // What does not depend on the sums is loaded before them, what depends on that beside them.
-    let early = read_early(item);
-    let partial = partial_dots(item, lane);
-    let before = read_before(early, item);
-    for (var r = 0u; r < ALL_SUMS; r++) { // @unroll
-      let sum = subgroupAdd(partial[r]);
-      if (subgroup_lane == 0u) {
-        subgroup_sums[subgroup * ALL_SUMS + r] = sum;
-      }
+  compute_item(workgroup_id.x, lane, subgroup, subgroups, subgroup_lane);
+  if (STRIDES) {
+    let stride = num_workgroups.x;
+    for (var item = workgroup_id.x + stride; item < item_count(); item += stride) {
+      // The sums of the item before are overwritten.
+      workgroupBarrier();
+      compute_item(item, lane, subgroup, subgroups, subgroup_lane);
     }
-    workgroupBarrier();
-    if (lane < OUTPUTS) {
-      write_output(before, item, lane, subgroups);
-    }
-    // The next item overwrites the sums.
-    workgroupBarrier();
   }
   finish_items(workgroup_id.x, lane);
 }

@@ -176,6 +176,7 @@ export function groupKernel(
       SMALLEST_SUBGROUP: capabilities.subgroups?.minSize ?? 1,
       ...stepConstants(shape, variant.step === 2),
       NORM: source.lacksFactor,
+      STRIDES: shape.N / variant.outputs > capabilities.limits.maxComputeWorkgroupsPerDimension,
       NORM_NEXT: shape.nextNorm ?? false,
       ...projection.constants,
     },
