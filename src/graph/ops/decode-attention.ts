@@ -1,7 +1,7 @@
 /** Attention of one row: what passes make of projections, rotation, cache and softmax. */
 import { attentionLinearAddTunable } from "../../kernels/row_projection_q4gsw/attention-linear-add.ts";
 import { qkvRotaryTunable } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
-import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-split.ts";
+import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-splits.ts";
 import { sdpaPartialsTunable } from "../../kernels/sdpa_with_kv_cache/sdpa-with-kv-cache.ts";
 import type { Tensor } from "../ir.ts";
 import { cacheType, positionCondition } from "./attention.ts";
@@ -120,7 +120,10 @@ export const sdpaPartialsOp: Op = {
       fixedDim(cache, 3) === headSize && heads % kvHeads === 0,
       () => `${heads} query heads of ${headSize} for caches of ${kvHeads} of ${fixedDim(cache, 3)}`,
     );
-    const sizes = partialSizes({ heads, headSize }, sdpaSplits({ kvHeads, cacheLength }).most);
+    const sizes = partialSizes(
+      { heads, headSize },
+      sdpaSplits({ heads, kvHeads, headSize, cacheLength }).most,
+    );
     return [
       { dtype: cache.dtype, dims: [sizes.partial_out] },
       { dtype: "f32", dims: [sizes.partial_stats] },

@@ -1,7 +1,7 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
 import { projectsAttention } from "../../kernels/row_projection_q4gsw/attention-linear-add.ts";
 import { fusesQkvRotary } from "../../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
-import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-split.ts";
+import { partialSizes, sdpaSplits } from "../../kernels/sdpa_with_kv_cache/sdpa-splits.ts";
 import type { Dtype, Graph, Node, Tensor } from "../ir.ts";
 import { cacheType } from "../ops/attention.ts";
 import { fixedDim, readArguments } from "../ops/op.ts";

@@ -4,7 +4,11 @@ import { clampWorkgroupCount, divideCeil, NO_WORKGROUPS } from "../../gpu/dispat
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Route } from "../../gpu/kernel.ts";
 import { productWork } from "../../gpu/work.ts";
-import { partialBytes, partialSizesInBytes, sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
+import {
+  partialBytes,
+  partialSizesInBytes,
+  sdpaSplits,
+} from "../sdpa_with_kv_cache/sdpa-splits.ts";
 import limbWords from "../shared/limb-words.wgsl";
 import storeLimbs from "../shared/store-limbs.wgsl";
 import type { Tunable } from "../shared/tunable.ts";

@@ -6,8 +6,8 @@
 const HEADS: u32 = 32u; // @param Hq
 const HEAD_OCTETS: u32 = 8u; // @param D / 8
 const SHARE: u32 = 2u; // @param a power of two, half the smallest subgroup at most
-// Splits that a lane loads at a time.
-const AT_ONCE: u32 = 4u;
+// Splits that a lane loads at a time: two lanes have 17, the most that most models have, in two turns.
+const AT_ONCE: u32 = 5u;
 
 const OCTETS: u32 = HEADS * HEAD_OCTETS;
 // Lanes of two octets, which share a scale: neighbours have one each.

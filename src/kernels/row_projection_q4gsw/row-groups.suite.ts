@@ -3,7 +3,7 @@ import type { Capabilities, DeviceLimits } from "../../gpu/capabilities.ts";
 import { f16ToF32, f32ToF16 } from "../../quant/f16.ts";
 import { packLimbs } from "../../quant/int8-limbs.ts";
 import { randomMatrix } from "../linear_q4gsw/linear-q4gsw.cases.ts";
-import { sdpaSplits } from "../sdpa_with_kv_cache/sdpa-split.ts";
+import { sdpaSplits } from "../sdpa_with_kv_cache/sdpa-splits.ts";
 import { defaultRoute } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { randomValues } from "../testing/data.ts";

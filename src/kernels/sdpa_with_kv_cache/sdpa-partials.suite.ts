@@ -2,7 +2,7 @@ import { defaultRoute } from "../shared/tunable.ts";
 import { defineSuite } from "../testing/suite.ts";
 import type { KernelCase } from "../testing/suite.ts";
 import type { SdpaLive } from "./sdpa-shape.ts";
-import { partialSizesInBytes, sdpaSplits } from "./sdpa-split.ts";
+import { partialSizesInBytes, sdpaSplits, splitStarts } from "./sdpa-splits.ts";
 import { loadCache, sdpaInputs, sdpaShape, storeCache } from "./sdpa-with-kv-cache.cases.ts";
 import type { CacheType } from "./sdpa-with-kv-cache.cases.ts";
 import { sdpaPartialsReference } from "./sdpa-with-kv-cache.reference.ts";
@@ -23,7 +23,7 @@ function partialsCase(
   const sizes = { heads, kvHeads, headSize, cacheLength, position };
   const config = { name: "partials", S: 1, random: 1, ...sizes };
   const shape = { ...sdpaShape(config, cacheType, "one"), append };
-  const { splits, length } = sdpaSplits(shape).at(position);
+  const starts = splitStarts(sdpaSplits(shape).at(position));
   const inputs = () => {
     const { q, k, v, kCache, vCache } = sdpaInputs(config, cacheType);
     const at = position * kvHeads * headSize;
@@ -51,7 +51,7 @@ function partialsCase(
     live: { S: 1, position },
     operands: () => {
       const { reference: _, ...operands } = inputs();
-      const bytes = partialSizesInBytes(shape, cacheType, splits);
+      const bytes = partialSizesInBytes(shape, cacheType, starts.length);
       return {
         ...operands,
         input_pos: Int32Array.of(position),
@@ -62,7 +62,7 @@ function partialsCase(
     expected: () => {
       const { q, reference } = inputs();
       const input = { ...sizes, scale: shape.scale, q, ...reference };
-      const { partial_out, partial_stats } = sdpaPartialsReference(input, splits, length);
+      const { partial_out, partial_stats } = sdpaPartialsReference(input, starts);
       return {
         partial_out: { type: cacheType, values: partial_out },
         partial_stats: { type: "f32", values: partial_stats },
@@ -79,6 +79,9 @@ export const sdpaPartialsSuite = defineSuite("sdpa_partials", [
   partialsCase([8, 2, 128, 512, 300], "f16", false),
   partialsCase([7, 1, 64, 256, 130], "f16", true, true),
   partialsCase([6, 2, 40, 200, 64], "f16", true),
+  // Long splits: even but for the rest, which is one more, and some longer by a step
+  partialsCase([66, 33, 64, 1200, 1100], "f16", false, true),
+  partialsCase([44, 22, 64, 1800, 1700], "f32", true, true),
   partialsCase([6, 2, 40, 200, 63], "f32", true, true),
   partialsCase([4, 4, 8, 64, 0], "f32", false, true),
 ]);

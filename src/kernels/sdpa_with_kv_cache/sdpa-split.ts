@@ -1,8 +1,7 @@
 import type { Capabilities } from "../../gpu/capabilities.ts";
-import { divideCeil, foldWorkgroupCount } from "../../gpu/dispatch-grid.ts";
+import { divideCeil, foldWorkgroupCount, NO_WORKGROUPS } from "../../gpu/dispatch-grid.ts";
 import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
-import { LARGE_GPU_MULTIPROCESSORS } from "../shared/large-gpu.ts";
 import { variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
 import { cacheQuadSource } from "./cache-quad.ts";
@@ -14,23 +13,17 @@ import splitWorkgroupSource from "./sdpa-split-workgroup.wgsl";
 import splitSource from "./sdpa-split.wgsl";
 import { attentionWork } from "./sdpa-shape.ts";
 import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
+import { LONG_STEP, partialBytes, partialSizesInBytes, sdpaSplits } from "./sdpa-splits.ts";
 
 /** How the workgroups of the first step are laid out. */
 type SplitVariant = {
-  /** Lanes a workgroup. */
+  /** Lanes a workgroup; twice as many where splits are long. */
   readonly lanes: number;
   /** Lanes that share a position, a power of two. */
   readonly team: number;
   /** Positions a team takes at a time. */
   readonly depth: number;
 };
-
-/** Fewest positions worth a workgroup of their own. */
-const POSITIONS_PER_SPLIT = 64;
-/** Two a multiprocessor fill a large GPU evenly; more splits only make the second step longer. */
-const ENOUGH_WORKGROUPS = 2 * LARGE_GPU_MULTIPROCESSORS;
-/** As `sdpa-reduce.wgsl` says. */
-const MAX_SPLITS = 64;
 
 /** Where nothing was measured: long contexts need many loads under way. */
 const PREFERRED_LANES = 256;
@@ -43,7 +36,7 @@ const PREFERRED_QUADS = 2;
 const TEAM_WITHOUT_SUBGROUPS = 8;
 /**
  * Lanes that share a position, to positions that they take at a time: so that each subgroup has as many
- * loads under way whatever D is. More is longer code, which has to be loaded each time.
+ * loads under way whatever D is.
  */
 const TEAM_PER_DEPTH = 4;
 /** Quads of query, and as many of output, that a lane can hold in registers. */
@@ -52,8 +45,8 @@ const MAX_HEADS = 8;
 /** Scores, and quads of keys and of values, of the positions a lane takes at a time. */
 const MAX_SCORES = 16;
 const MAX_LOADS = 16;
-/** Bytes of workgroup memory to join units in. */
-const JOIN_BYTES = 8192;
+/** Bytes of workgroup memory to join units in, at most, and at most half of what there is. */
+const JOIN_BYTES = 16384;
 
 /** What a device is asked to choose from, if it is asked. */
 const LANES = [64, 128, 256];
@@ -150,6 +143,7 @@ function splitKernel(
   const heads = headsAtATime(shape, team);
   const items = heads * quads;
   const unitBytes = (lanes / unit) * team * 16;
+  const joinBytes = Math.min(JOIN_BYTES, capabilities.limits.maxComputeWorkgroupStorageSize / 2);
   return defineKernel({
     label: usesSubgroups ? "sdpa_split_subgroup" : "sdpa_split",
     parts: [
@@ -159,6 +153,7 @@ function splitKernel(
       splitSource,
     ],
     constants: {
+      GROUP: shape.heads / shape.kvHeads,
       HEADS: heads,
       TEAM: team,
       UNIT: unit,
@@ -166,7 +161,7 @@ function splitKernel(
       DEPTH: depth,
       SCORE_SHARES: usesSubgroups ? sharesOf(heads * depth, team) : 1,
       UNIT_SHARES: sharesOf(items, unit / team),
-      JOINED: largestDivisor(items, JOIN_BYTES / unitBytes),
+      JOINED: largestDivisor(items, joinBytes / unitBytes),
       APPEND: append,
     },
     overrides: { WORKGROUP_SIZE: lanes },
@@ -174,60 +169,42 @@ function splitKernel(
   });
 }
 
-/** How the context of one query row is split over workgroups. */
-export interface SdpaSplits {
-  /** Splits at most: what `partial_out` and `partial_stats` have room for. */
-  readonly most: number;
-  /** Splits at a position, and the positions of each: follows what the CPU knows. */
-  readonly at: (position: number) => { readonly splits: number; readonly length: number };
-}
-
-/** The splits of a cache. */
-export function sdpaSplits({
-  kvHeads,
-  cacheLength,
-}: Pick<SdpaShape, "kvHeads" | "cacheLength">): SdpaSplits {
-  const most = Math.min(
-    MAX_SPLITS,
-    Math.max(1, Math.floor(ENOUGH_WORKGROUPS / kvHeads)),
-    divideCeil(cacheLength, POSITIONS_PER_SPLIT),
-  );
-  return {
-    most,
-    at: (position) => {
-      const length = POSITIONS_PER_SPLIT * divideCeil(position + 1, POSITIONS_PER_SPLIT * most);
-      return { length, splits: Math.max(1, divideCeil(position + 1, length)) };
-    },
-  };
-}
-
-/** Elements of `partial_out` and `partial_stats` for so many splits. */
-export const partialSizes = (
-  { heads, headSize }: Pick<SdpaShape, "heads" | "headSize">,
-  splits: number,
-) => ({ partial_out: heads * splits * headSize, partial_stats: 2 * heads * splits });
-
-/** Bytes of the same, with `partial_out` of that type. */
-export function partialSizesInBytes(
-  shape: Pick<SdpaShape, "heads" | "headSize">,
-  type: "f16" | "f32",
-  splits: number,
-): Readonly<Record<"partial_out" | "partial_stats", number>> {
-  const sizes = partialSizes(shape, splits);
-  return {
-    partial_out: (type === "f16" ? 2 : 4) * sizes.partial_out,
-    partial_stats: 4 * sizes.partial_stats,
-  };
-}
-
-/** The dispatch that fills `partial_out` and `partial_stats`. */
+/** The dispatches that fill `partial_out` and `partial_stats`, of which one runs. */
 function partials(
   shape: SdpaShape,
   kind: SplitKind,
   variant: SplitVariant,
   capabilities: Capabilities,
+): readonly [DispatchTemplate<SdpaLive>, ...DispatchTemplate<SdpaLive>[]] {
+  const splits = sdpaSplits(shape);
+  const isLong = ({ position }: Pick<SdpaLive, "position">): boolean =>
+    splits.at(position).step === LONG_STEP;
+  const twice = 2 * variant.lanes;
+  const doubles =
+    subgroupLanes(shape, capabilities).length > 0 &&
+    twice <= capabilities.limits.maxComputeInvocationsPerWorkgroup &&
+    isLong({ position: shape.cacheLength - 1 });
+  const short = partialsBy(shape, kind, variant, capabilities);
+  if (!doubles) return [short];
+  const long = partialsBy(shape, kind, { ...variant, lanes: twice }, capabilities);
+  const only = (
+    { grid, ...dispatch }: DispatchTemplate<SdpaLive>,
+    whenLong: boolean,
+  ): DispatchTemplate<SdpaLive> => ({
+    ...dispatch,
+    grid: (live) => (isLong(live) === whenLong ? grid(live) : NO_WORKGROUPS),
+  });
+  return [only(short, false), only(long, true)];
+}
+
+/** One of them: of workgroups that are laid out so. */
+function partialsBy(
+  shape: SdpaShape,
+  kind: SplitKind,
+  variant: SplitVariant,
+  capabilities: Capabilities,
 ): DispatchTemplate<SdpaLive> {
-  const { heads, kvHeads, headSize, cacheLength, scale } = shape;
+  const { kvHeads, headSize, cacheLength, scale } = shape;
   const splits = sdpaSplits(shape);
   return {
     kernel: splitKernel(shape, kind, variant, capabilities),
@@ -244,10 +221,8 @@ function partials(
     },
     params: ({ position }) => ({
       kv_heads: kvHeads,
-      group: heads / kvHeads,
       head_quads: headSize / 4,
-      splits: splits.at(position).splits,
-      split_length: splits.at(position).length,
+      ...splits.at(position),
       cache_length: cacheLength,
       scale,
     }),
@@ -257,15 +232,6 @@ function partials(
       return { ...work, bytes: { ...bytes, ...partialBytes(shape, kind.partialType, live) } };
     },
   };
-}
-
-/** Bytes of the partial results at a position. */
-export function partialBytes(
-  shape: Pick<SdpaShape, "heads" | "kvHeads" | "headSize" | "cacheLength">,
-  type: "f16" | "f32",
-  { position }: Pick<SdpaLive, "position">,
-): Readonly<Record<"partial_out" | "partial_stats", number>> {
-  return partialSizesInBytes(shape, type, sdpaSplits(shape).at(position).splits);
 }
 
 function candidates(
@@ -289,8 +255,8 @@ export function partialCandidates(
 ): Tunable<SdpaLive>["candidates"] {
   return candidates(shape, capabilities, (variant) => {
     const kind = { append, partialType: shape.cacheType };
-    const dispatch = partials(shape, kind, variant, capabilities);
-    return { name: `${dispatch.kernel.label}_partials`, scratch: {}, dispatches: [dispatch] };
+    const dispatches = partials(shape, kind, variant, capabilities);
+    return { name: `${dispatches[0].kernel.label}_partials`, scratch: {}, dispatches };
   });
 }
 
@@ -309,13 +275,13 @@ function splitRoute(
 ): Route<SdpaLive> {
   const { heads, headSize } = shape;
   const kind = { append: true, partialType: "f32" } as const;
-  const dispatch = partials(shape, kind, variant, capabilities);
+  const dispatches = partials(shape, kind, variant, capabilities);
   const splits = sdpaSplits(shape);
   return {
-    name: dispatch.kernel.label,
+    name: dispatches[0].kernel.label,
     scratch: partialSizesInBytes(shape, "f32", splits.most),
     dispatches: [
-      dispatch,
+      ...dispatches,
       {
         kernel: defineKernel({ label: "sdpa_reduce", parts: [reduceSource] }),
         bind: { out: "out", partial_out: "partial_out", partial_stats: "partial_stats" },

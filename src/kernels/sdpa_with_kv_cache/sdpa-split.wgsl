@@ -1,7 +1,7 @@
 // sdpa_with_kv_cache for one query row, first of two steps (flash decoding): one workgroup a key
-// head and split. A split is a run of split_length cache positions, the last one also what lies beyond
-// (the CPU's position may be old); its workgroup serves all
-// query heads of the group, HEADS at a time, so that keys and values are read once for them all.
+// head and split. A split is a run of whole steps of cache positions, the last one also what lies beyond
+// (the CPU's position may be old); its workgroup serves all query heads of the group, HEADS at a time, so that
+// keys and values are read once for them all.
 // With APPEND the workgroup whose split holds the new position writes that row of the caches first.
 //
 // TEAM lanes share a position: lane t of a team holds quads t, t + TEAM, … of the head. Of the scores that
@@ -12,7 +12,8 @@
 // With shared/cache-quad-*.wgsl, partial-quad-*.wgsl, and sdpa-split-subgroup.wgsl or
 // sdpa-split-workgroup.wgsl, which supply team_sums, first_owned, tell_team, in_any_team, join_unit, first_kept and main.
 
-const HEADS: u32 = 4u; // @param query heads at a time; divides the group
+const GROUP: u32 = 4u; // @param query heads a key head
+const HEADS: u32 = 4u; // @param query heads at a time; divides GROUP
 const TEAM: u32 = 4u; // @param lanes a position: a power of two
 const UNIT: u32 = 4u; // @param lanes whose teams are joined through registers: a multiple of TEAM
 const QUADS: u32 = 4u; // @param quads of a head that a lane holds: ⌈D / 4 / TEAM⌉
@@ -38,10 +39,11 @@ const LOG2_E: f32 = 1.44269504088896;
 
 struct Params {
   kv_heads: u32,
-  group: u32, // query heads a key head
   head_quads: u32, // D / 4
   splits: u32,
-  split_length: u32,
+  length: u32, // positions of a split
+  longer: u32, // splits, the first ones, that have `step` more
+  step: u32,
   cache_length: u32,
   scale: f32,
 }
@@ -266,8 +268,13 @@ fn write_quad(o: u32, h: u32, quad: u32, first_head: u32, split: u32) {
   // A split without positions has weighed what is masked: its sum is no zero either.
   partial_out[(head * params.splits + split) * params.head_quads + quad] = pack_partial(out / sum);
   if (quad == 0u) {
-    partial_stats[split * params.kv_heads * params.group + head] = vec2<f32>(maximum, sum);
+    partial_stats[split * params.kv_heads * GROUP + head] = vec2<f32>(maximum, sum);
   }
+}
+
+// The first position of a split.
+fn start_of(split: u32) -> u32 {
+  return split * params.length + min(split, params.longer) * params.step;
 }
 
 // The work of workgroup `index`. Call in uniform control flow.
@@ -280,9 +287,9 @@ fn attend_split(index: u32, lane: u32) {
   // A position outside the cache (a negative one wraps) attends to the whole cache, appends nothing.
   let position = min(u32(input_pos[0]), params.cache_length);
   let context = min(position + 1u, params.cache_length);
-  let start = split * params.split_length;
+  let start = start_of(split);
   let is_last = split + 1u == params.splits;
-  let end = select(min(start + params.split_length, context), context, is_last);
+  let end = select(min(start_of(split + 1u), context), context, is_last);
   if (APPEND) {
     if (start <= position && position < end) {
       append_row(kv_head, position, lane);
@@ -290,8 +297,8 @@ fn attend_split(index: u32, lane: u32) {
     storageBarrier();
     workgroupBarrier();
   }
-  for (var chunk = 0u; chunk < params.group; chunk += HEADS) {
-    let first_head = kv_head * params.group + chunk;
+  for (var chunk = 0u; chunk < GROUP; chunk += HEADS) {
+    let first_head = kv_head * GROUP + chunk;
     var state = Running();
     attend(&state, first_head, kv_head, start, end, lane);
     join_unit(&state, lane);

@@ -49,21 +49,22 @@ function attendedRow(input: SdpaReferenceInput, row: number): AttendedRow {
 }
 
 /**
- * Attention in float64 of one query row over runs of `length` positions each alone: partial_out [Hq, splits, D]
- * and partial_stats [splits, Hq, 2], maximum as a power of two, and sum.
+ * Attention in float64 of one query row over runs of positions each alone, which begin at `starts`: partial_out
+ * [Hq, splits, D] and partial_stats [splits, Hq, 2], maximum as a power of two, and sum.
  */
-export function sdpaPartialsReference(input: SdpaReferenceInput, splits: number, length: number) {
+export function sdpaPartialsReference(input: SdpaReferenceInput, starts: readonly number[]) {
   const { heads, kvHeads, headSize, position, kCache, vCache } = input;
+  const splits = starts.length;
   const partial_out = new Float64Array(heads * splits * headSize);
   const partial_stats = new Float64Array(2 * splits * heads);
-  for (let split = 0; split < splits; split++) {
-    const end = Math.min((split + 1) * length, position + 1);
+  for (const [split, start] of starts.entries()) {
+    const end = starts[split + 1] ?? position + 1;
     const row = kvHeads * headSize;
     const run = {
       ...input,
-      position: end - split * length - 1,
-      kCache: Float64Array.from(kCache).subarray(split * length * row),
-      vCache: Float64Array.from(vCache).subarray(split * length * row),
+      position: end - start - 1,
+      kCache: Float64Array.from(kCache).subarray(start * row),
+      vCache: Float64Array.from(vCache).subarray(start * row),
     };
     for (let head = 0; head < heads; head++) {
       const { out, maximum, sum } = attendedRow(run, head);
