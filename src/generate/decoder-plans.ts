@@ -4,7 +4,7 @@ import { ALL_FILTERS, SAMPLING_WORDS } from "../graph/sampling.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { specializeGraph } from "../graph/ir.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
-import { fuseGreedyChoice } from "../graph/passes/fuse-greedy-choice.ts";
+import { fuseChoice } from "../graph/passes/fuse-choice.ts";
 import { optimizeGraph } from "../graph/passes/index.ts";
 import type { Pass } from "../graph/passes/index.ts";
 import { joinProjections } from "../graph/passes/join-projections.ts";
@@ -107,7 +107,7 @@ export function planDecoder(
     plan(withSampler(many, decoder, state, mode, sequenceLength));
   // What the passes made can have the sampler in it.
   const step = (mode: SamplerMode) =>
-    plan(fuseGreedyChoice(withSampler(one, decoder, state, mode, 1), capabilities));
+    plan(fuseChoice(withSampler(one, decoder, state, mode, 1), capabilities));
   const prompts = { greedy: prompt("greedy"), sampled: prompt("sampled") };
   return {
     state,

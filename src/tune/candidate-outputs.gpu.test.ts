@@ -5,7 +5,7 @@ import type { DispatchTemplate, Route } from "../gpu/kernel.ts";
 import type { TunableCall } from "../graph/tuning.ts";
 import { LIMBS } from "../kernels/shared/tunable.ts";
 import type { Candidate, Tunable } from "../kernels/shared/tunable.ts";
-import { normLinearGreedyTunable } from "../kernels/row_projection_q4gsw/linear-greedy.ts";
+import { normLinearChoiceTunable } from "../kernels/row_projection_q4gsw/linear-choice.ts";
 import { normLinearTunable } from "../kernels/row_projection_q4gsw/row-projection-q4gsw.ts";
 import { updateCache } from "../kernels/update_cache/update-cache.ts";
 import { LIMB_BLOCK_BYTES } from "../quant/int8-limbs.ts";
@@ -105,9 +105,9 @@ test("encoded operands are made and compared as the numbers they stand for", asy
 
 test("a choice among nearly equal numbers is not compared, the numbers are", async () => {
   const [K, N, historyLength] = [256, 64, 8];
-  const shape = { K, N, groupSize: 32, scaleType: "f32", historyLength } as const;
+  const shape = { K, N, groupSize: 32, scaleType: "f32", mode: "greedy", historyLength } as const;
   if (gpu.capabilities.subgroups === undefined) return;
-  const tunable = normLinearGreedyTunable(shape, gpu.capabilities) as Tunable<unknown>;
+  const tunable = normLinearChoiceTunable(shape, gpu.capabilities) as Tunable<unknown>;
   const [right] = tunable.candidates;
   const state = (bytes: number) => ({ kind: "state", dtype: "i32", bytes }) as const;
   const call: TunableCall = {

@@ -57,7 +57,7 @@ import {
   swigluLimbsQ4gswOp,
   swigluQ4gswOp,
 } from "./row-projection.ts";
-import { normLinearGreedyQ4gswOp, sampleOp } from "./sample.ts";
+import { normLinearChoiceQ4gswOp, sampleOp } from "./sample.ts";
 import { cloneOp, selectCopyOp, sliceCopyOp, squeezeOp, unsqueezeOp, viewCopyOp } from "./views.ts";
 
 /** Every operator a graph may hold, by ExecuTorch's name; ours begin with `tetrad.`. */
@@ -174,7 +174,7 @@ const OPS = {
   "tetrad.linear_q4gsw_add": linearQ4gswAddOp,
   "tetrad.embedding_limbs_q4gsw": embeddingLimbsQ4gswOp,
   "tetrad.norm_linear_q4gsw": normLinearQ4gswOp,
-  "tetrad.norm_linear_greedy_q4gsw": normLinearGreedyQ4gswOp,
+  "tetrad.norm_linear_choice_q4gsw": normLinearChoiceQ4gswOp,
   "tetrad.swiglu_q4gsw": swigluQ4gswOp,
   "tetrad.swiglu_limbs_q4gsw": swigluLimbsQ4gswOp,
   "tetrad.linear_add_limbs_q4gsw": linearAddLimbsQ4gswOp,

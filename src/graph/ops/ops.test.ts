@@ -19,7 +19,7 @@ const TESTED_ELSEWHERE = [
   "et_vk.apply_rotary_emb_hf.default",
   "sdpa_with_kv_cache.default",
   "tetrad.apply_rotary_emb_at",
-  "tetrad.norm_linear_greedy_q4gsw",
+  "tetrad.norm_linear_choice_q4gsw",
   "tetrad.linear_halves_q4gsw",
   "tetrad.qkv_halves_q4gsw",
   "tetrad.rms_norm_halves",
@@ -136,15 +136,15 @@ describe("arguments of one row's operators", () => {
   });
 
   test("the sampler's state", () => {
-    const greedy = "tetrad.norm_linear_greedy_q4gsw";
+    const choice = "tetrad.norm_linear_choice_q4gsw";
     const int = (size: number) => g.input(`${size} integers`, "i32", [size]);
     const state = (seen: number) => [int(16), int(seen), int(1), int(1), int(8)];
-    const [logits] = g.nodes(greedy, "logits", [...row, ...wide, ...state(3)]);
+    const [logits] = g.nodes(choice, "logits", [...row, ...wide, ...state(3), "greedy", 0]);
     expect([logits?.dtype, logits?.dims]).toEqual(["f32", [1, 1, 96]]);
-    expect(node(greedy, ...row, ...wide, ...state(2))).toThrow(
-      /norm_linear_greedy.*"2 integers" has no bit for each of 96/,
+    expect(node(choice, ...row, ...wide, ...state(2), "greedy", 0)).toThrow(
+      /norm_linear_choice.*"2 integers" has no bit for each of 96/,
     );
-    expect(node(greedy, ...row, ...wide, x)).toThrow(/"x" is f32; supported: i32/);
+    expect(node(choice, ...row, ...wide, x)).toThrow(/"x" is f32; supported: i32/);
   });
 
   test("matrices", () => {

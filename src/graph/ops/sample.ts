@@ -1,5 +1,5 @@
 /** The sampler as an operator, so that the next token is chosen and fed back on the GPU. */
-import { normLinearGreedyTunable } from "../../kernels/row_projection_q4gsw/linear-greedy.ts";
+import { normLinearChoiceTunable } from "../../kernels/row_projection_q4gsw/linear-choice.ts";
 import { sampler } from "../../kernels/sample/sample.ts";
 import type { SymIntValues } from "../symint.ts";
 import { fixedDim, call, onlyResult, readArguments, tunedCall } from "./op.ts";
@@ -15,6 +15,17 @@ function samplerState(args: ArgumentReader, first: number) {
     token: args.typed(first + 3, "i32"),
     history: args.typed(first + 4, "i32"),
   };
+}
+
+type SamplerMode = "greedy" | "sampled";
+
+export const samplerMode = (args: ArgumentReader, index: number): SamplerMode =>
+  args.string(index) === "greedy" ? "greedy" : "sampled";
+
+/** The filters that settings may have on. The greedy sampler has none: whatever they are, it is the same. */
+function readFilters(args: ArgumentReader, index: number, mode: SamplerMode) {
+  const filters = args.int(index);
+  return (values: SymIntValues): number => (mode === "greedy" ? 0 : values.get(filters));
 }
 
 /** Where `tetrad.sample` has what comes after the logits. */
@@ -34,14 +45,10 @@ export const sampleOp: Op = {
   lower(node, { capabilities }) {
     const args = readArguments(node);
     const logits = args.tensor(0);
-    const mode = args.string(SAMPLE.mode) === "greedy" ? "greedy" : "sampled";
+    const mode = samplerMode(args, SAMPLE.mode);
     const state = samplerState(args, SAMPLE.state);
-    const [S, filters] = [args.int(SAMPLE.S), args.int(SAMPLE.filters)];
-    // The greedy sampler has none: whatever they are, it is the same.
-    const live = (values: SymIntValues) => ({
-      S: values.get(S),
-      filters: mode === "greedy" ? 0 : values.get(filters),
-    });
+    const [S, filters] = [args.int(SAMPLE.S), readFilters(args, SAMPLE.filters, mode)];
+    const live = (values: SymIntValues) => ({ S: values.get(S), filters: filters(values) });
     const route = sampler(
       { vocabularySize: fixedDim(logits, -1), mode, historyLength: fixedDim(state.history, 0) },
       capabilities,
@@ -50,27 +57,37 @@ export const sampleOp: Op = {
   },
 };
 
+/** Where `tetrad.norm_linear_choice_q4gsw` has what comes after the matrix. */
+const CHOICE = {
+  state: ROW.matrices + 2,
+  mode: ROW.matrices + 7,
+  filters: ROW.matrices + 8,
+} as const;
+
 /**
- * [row (see `ROW`), weight, scales, sampling, seen, input_pos, token, history] → logits [1, …, V]; and
- * does what `tetrad.sample` does with them, "greedy", after a step of one token.
+ * [row (see `ROW`), weight, scales, sampling, seen, input_pos, token, history, mode, filters] → logits
+ * [1, …, V]; and does what `tetrad.sample` does with them, after a step of one token.
  */
-export const normLinearGreedyQ4gswOp: Op = {
+export const normLinearChoiceQ4gswOp: Op = {
   infer(args) {
     const [V = 0] = inferRow(args, 1);
-    const { seen } = samplerState(args, ROW.matrices + 2);
+    const { seen } = samplerState(args, CHOICE.state);
     args.check(32 * fixedDim(seen, 0) >= V, () => `"${seen.name}" has no bit for each of ${V}`);
     return [rowOf(args, V)];
   },
   lower(node, context) {
+    const args = readArguments(node);
     const { shape, input, matrix } = readRow(node);
     const [weight, scales] = matrix(0);
-    const state = samplerState(readArguments(node), ROW.matrices + 2);
-    const greedy = { N: fixedDim(weight, 0), historyLength: fixedDim(state.history, 0) };
+    const state = samplerState(args, CHOICE.state);
+    const mode = samplerMode(args, CHOICE.mode);
+    const filters = readFilters(args, CHOICE.filters, mode);
+    const choice = { N: fixedDim(weight, 0), mode, historyLength: fixedDim(state.history, 0) };
     return [
       tunedCall(
-        normLinearGreedyTunable({ ...shape, ...greedy }, context.capabilities),
+        normLinearChoiceTunable({ ...shape, ...choice }, context.capabilities),
         { ...input, weight, scales, ...state, out: onlyResult(node) },
-        () => ({}),
+        (values) => ({ filters: filters(values) }),
         context,
       ),
     ];

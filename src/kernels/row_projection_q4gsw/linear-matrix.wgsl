@@ -1,5 +1,5 @@
 // One matrix: an item is OUTPUTS neighbouring outputs. With project.wgsl, and linear.wgsl or
-// linear-greedy.wgsl, which say where its sums go.
+// linear-choice.wgsl, which say where its sums go.
 
 const OUTPUTS: u32 = 4u; // @param outputs an item: divides 32
 const SUMS: u32 = OUTPUTS;

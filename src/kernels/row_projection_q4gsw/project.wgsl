@@ -93,5 +93,5 @@ fn main(
       compute_item(item, lane, subgroup, subgroups, subgroup_lane);
     }
   }
-  finish_items(workgroup_id.x, lane);
+  finish_items(workgroup_id.x, num_workgroups.x, lane);
 }

@@ -48,4 +48,4 @@ fn write_output(before: Before, item: u32, r: u32, subgroups: u32) {
   }
 }
 
-fn finish_items(workgroup: u32, lane: u32) {}
+fn finish_items(workgroup: u32, workgroups: u32, lane: u32) {}

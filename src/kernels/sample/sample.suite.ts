@@ -42,12 +42,17 @@ function pick(probabilities: Float64Array, share: number): { token: number; marg
   throw new Error("sampler: the probabilities do not add up to 1");
 }
 
-/** The first seed from `settings.seed` on that no rounding can lead to another token. */
-function sureChoice(probabilities: Float64Array, settings: SamplingSettings) {
+/** The first seed from `settings.seed` on whose choice for `position` is sure by `least`, and that choice. */
+export function sureChoice(
+  probabilities: Float64Array,
+  settings: SamplingSettings,
+  position: number,
+  least: number,
+) {
   for (let seed = settings.seed ?? 0; ; seed++) {
-    const share = philox([POSITION + S, 0], seed)[0] / 2 ** 32;
+    const share = philox([position, 0], seed)[0] / 2 ** 32;
     const { token, margin } = pick(probabilities, share);
-    if (margin > 1e-4) return { token, seed };
+    if (margin > least) return { token, seed };
   }
 }
 
@@ -62,7 +67,9 @@ function samplerCase(
   if (reference.isAmbiguous) throw new Error(`sampler: ${JSON.stringify(settings)} is ambiguous`);
   const { probabilities, best } = reference;
   const isGreedy = mode === "greedy" || settings.temperature === 0;
-  const { token, seed } = isGreedy ? { token: best, seed: 0 } : sureChoice(probabilities, settings);
+  const { token, seed } = isGreedy
+    ? { token: best, seed: 0 }
+    : sureChoice(probabilities, settings, POSITION + S, 1e-4);
   const seenAfter = seen.slice();
   seenAfter[token >> 5]! |= 1 << (token & 31);
   const history = new Int32Array(HISTORY_LENGTH).fill(-7);

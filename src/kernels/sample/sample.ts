@@ -40,7 +40,7 @@ export interface SamplerLive {
 }
 
 /** The limbs of the sums of weights are sized for this many tokens: see `sampler-select.wgsl`. */
-const MAX_VOCABULARY_SIZE = 2 ** 19;
+export const MAX_VOCABULARY_SIZE = 2 ** 19;
 /** Tokens a workgroup has at least, and workgroups at most: the last step has 256 bins for them. */
 const MIN_CHUNK = 1024;
 const MAX_GROUPS = 64;
@@ -49,12 +49,15 @@ const MAX_WORKGROUP_SIZE = 256;
 /** Four digits of eight bits for top-k, then for top-p. */
 const DIGITS = 4;
 const STAGES = 2 * DIGITS;
-const HISTOGRAM_WORDS = STAGES * 256 * 2;
+export const HISTOGRAM_WORDS = STAGES * 256 * 2;
 
 type Layout = {
   readonly vocabulary_size: number;
   readonly chunk: number;
+  /** Chunks. */
   readonly groups: number;
+  /** Best tokens of parts of the vocabulary, which need not be chunks. */
+  readonly bests: number;
 };
 
 type Dispatch = DispatchTemplate<SamplerLive>;
@@ -115,14 +118,31 @@ function greedyDispatches(layout: Layout, historyLength: number, workgroupSize: 
   ];
 }
 
-function sampledDispatches(layout: Layout, historyLength: number, workgroupSize: number) {
-  const overrides = { WORKGROUP_SIZE: workgroupSize };
-  const search = [invocationIndex, orderKey, wideInteger, settings, locate];
+function prepareDispatch(layout: Layout, workgroupSize: number): Dispatch {
   const prepare = defineKernel({
     label: "sampler_prepare",
     parts: [invocationIndex, orderKey, workgroupBest, settings, prepareSource],
-    overrides,
+    overrides: { WORKGROUP_SIZE: workgroupSize },
   });
+  const bind = {
+    keys: "weights",
+    best: "best",
+    histograms: "histograms",
+    logits: "logits",
+    sampling: "sampling",
+    seen: "seen",
+  };
+  return perChunk(prepare, bind, layout, { histogram_words: HISTOGRAM_WORDS });
+}
+
+/** What follows the keys of all tokens, their best ones, and cleared histograms. */
+function selectionDispatches(
+  layout: Layout,
+  historyLength: number,
+  workgroupSize: number,
+): Dispatch[] {
+  const overrides = { WORKGROUP_SIZE: workgroupSize };
+  const search = [invocationIndex, orderKey, wideInteger, settings, locate];
   const digit = defineKernel({
     label: "sampler_digit",
     parts: [...search, select, digitSource],
@@ -138,7 +158,6 @@ function sampledDispatches(layout: Layout, historyLength: number, workgroupSize:
     parts: [...search, workgroupBest, finish, chooseSource],
     overrides,
   });
-  const inputs = { logits: "logits", sampling: "sampling", seen: "seen" };
   const selection = {
     histograms: "histograms",
     selection: "selection",
@@ -147,12 +166,6 @@ function sampledDispatches(layout: Layout, historyLength: number, workgroupSize:
     keys: "weights",
   };
   return [
-    perChunk(
-      prepare,
-      { keys: "weights", best: "best", histograms: "histograms", ...inputs },
-      layout,
-      { histogram_words: HISTOGRAM_WORDS },
-    ),
     ...Array.from({ length: STAGES }, (_, stage): Dispatch => {
       const made = perChunk(digit, selection, layout, { stage });
       const filter = stage < DIGITS ? FILTERS.topK : FILTERS.topP;
@@ -169,6 +182,38 @@ function sampledDispatches(layout: Layout, historyLength: number, workgroupSize:
       historyLength,
     ),
   ];
+}
+
+const selectionScratch = ({ vocabulary_size, groups, bests }: Layout) => ({
+  best: 8 * bests,
+  weights: 4 * vocabulary_size,
+  histograms: 4 * HISTOGRAM_WORDS,
+  selection: 16 * (STAGES + 1),
+  sums: 8 * groups,
+});
+
+function chunksOf(vocabularySize: number): Omit<Layout, "bests"> {
+  const chunk = Math.max(MIN_CHUNK, divideCeil(vocabularySize, MAX_GROUPS));
+  return { vocabulary_size: vocabularySize, chunk, groups: divideCeil(vocabularySize, chunk) };
+}
+
+const lanesOf = ({ limits }: Capabilities): number =>
+  Math.min(MAX_WORKGROUP_SIZE, limits.maxComputeInvocationsPerWorkgroup);
+
+/**
+ * The end of a sampled choice, after what leaves as scratch `weights` the order key of every token, `best` the
+ * best of `bests` parts as {@link greedyFinal} has them, and `histograms` of {@link HISTOGRAM_WORDS} zeros.
+ */
+export function sampledFinal(
+  { vocabularySize, historyLength }: Omit<SamplerShape, "mode">,
+  bests: number,
+  capabilities: Capabilities,
+): Pick<Route<SamplerLive>, "scratch" | "dispatches"> {
+  const layout = { ...chunksOf(vocabularySize), bests };
+  return {
+    scratch: selectionScratch(layout),
+    dispatches: selectionDispatches(layout, historyLength, lanesOf(capabilities)),
+  };
 }
 
 /**
@@ -188,34 +233,29 @@ function sampledDispatches(layout: Layout, historyLength: number, workgroupSize:
  */
 export function sampler(
   { vocabularySize, mode, historyLength }: SamplerShape,
-  { limits }: Capabilities,
+  capabilities: Capabilities,
 ): Route<SamplerLive> {
   if (!(vocabularySize >= 1 && vocabularySize <= MAX_VOCABULARY_SIZE)) {
     throw new UnsupportedError(
       `sampler: a vocabulary of ${vocabularySize} tokens; supported: 1 to ${MAX_VOCABULARY_SIZE}`,
     );
   }
-  const chunk = Math.max(MIN_CHUNK, divideCeil(vocabularySize, MAX_GROUPS));
-  const groups = divideCeil(vocabularySize, chunk);
-  const layout = { vocabulary_size: vocabularySize, chunk, groups };
-  const workgroupSize = Math.min(MAX_WORKGROUP_SIZE, limits.maxComputeInvocationsPerWorkgroup);
-  const best = 8 * groups;
+  const chunks = chunksOf(vocabularySize);
+  const layout = { ...chunks, bests: chunks.groups };
+  const workgroupSize = lanesOf(capabilities);
   if (mode === "greedy") {
     return {
       name: "sampler_greedy",
-      scratch: { best },
+      scratch: { best: 8 * layout.bests },
       dispatches: greedyDispatches(layout, historyLength, workgroupSize),
     };
   }
   return {
     name: "sampler_sampled",
-    scratch: {
-      best,
-      weights: 4 * vocabularySize,
-      histograms: 4 * HISTOGRAM_WORDS,
-      selection: 16 * (STAGES + 1),
-      sums: 8 * groups,
-    },
-    dispatches: sampledDispatches(layout, historyLength, workgroupSize),
+    scratch: selectionScratch(layout),
+    dispatches: [
+      prepareDispatch(layout, workgroupSize),
+      ...selectionDispatches(layout, historyLength, workgroupSize),
+    ],
   };
 }

@@ -8,13 +8,14 @@ struct Params {
   vocabulary_size: u32,
   chunk: u32,
   groups: u32,
+  bests: u32,
   step: u32,
   history_length: u32,
 }
 
 @group(0) @binding(4) var<storage, read> weights: array<u32>; // [V]
 @group(0) @binding(5) var<storage, read> sums: array<vec2<u32>>; // [groups]
-@group(0) @binding(6) var<storage, read> best: array<vec2<u32>>; // [groups]: key, token
+@group(0) @binding(6) var<storage, read> best: array<vec2<u32>>; // [bests]: key, token
 @group(0) @binding(7) var<storage, read> sampling: array<u32>; // [16]
 @group(0) @binding(8) var<uniform> params: Params;
 
@@ -32,7 +33,7 @@ fn random_word(position: u32, seed: u32) -> u32 {
 
 fn best_token(lane: u32) -> u32 {
   var candidate = vec2(0u, 0xffffffffu);
-  for (var i = lane; i < params.groups; i += WORKGROUP_SIZE) {
+  for (var i = lane; i < params.bests; i += WORKGROUP_SIZE) {
     candidate = better(candidate, best[i]);
   }
   return workgroup_best(candidate, lane).y;

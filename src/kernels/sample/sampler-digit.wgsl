@@ -5,7 +5,7 @@
 struct Params {
   vocabulary_size: u32,
   chunk: u32,
-  groups: u32,
+  bests: u32,
   stage: u32,
 }
 
@@ -55,7 +55,7 @@ fn main(
     prefix = known.x;
   }
   if (is_top_p) {
-    highest = highest_key(params.groups, lane);
+    highest = highest_key(params.bests, lane);
   }
   let shift = 8u * (DIGITS - 1u - digit);
   let prefix_mask = select(0u, 0xffffffffu << (shift + 8u), digit > 0u);

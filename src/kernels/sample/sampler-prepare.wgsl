@@ -27,9 +27,7 @@ fn main(
 ) {
   let group = workgroup_id.x;
   let penalty = bitcast<f32>(sampling[REPETITION_PENALTY]);
-  let temperature = bitcast<f32>(sampling[TEMPERATURE]);
-  // At temperature 0 only the best counts, whatever it is divided by.
-  let divisor = select(1.0, temperature, temperature > 0.0);
+  let divisor = temperature_divisor(bitcast<f32>(sampling[TEMPERATURE]));
   let end = min((group + 1u) * params.chunk, params.vocabulary_size);
   var candidate = vec2(0u, 0xffffffffu);
   for (var i = group * params.chunk + lane; i < end; i += WORKGROUP_SIZE) {

@@ -26,7 +26,7 @@ const KEY_OF_INFINITY: u32 = 0xff800000u;
 // high). One more after the last stage of each filter: [4] and [8] hold whole thresholds, that of top-k only
 // where top-p is on too.
 @group(0) @binding(1) var<storage, read_write> selection: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> best: array<vec2<u32>>; // [groups]: key, token
+@group(0) @binding(2) var<storage, read> best: array<vec2<u32>>; // [bests]: key, token
 @group(0) @binding(3) var<storage, read> sampling: array<u32>; // [16]
 
 fn samples() -> bool {
@@ -44,11 +44,13 @@ fn uses_top_p() -> bool {
 var<workgroup> best_key_found: atomic<u32>;
 
 // The highest key of all. Call in uniform control flow.
-fn highest_key(groups: u32, lane: u32) -> u32 {
+fn highest_key(bests: u32, lane: u32) -> u32 {
   // Workgroup memory starts at zero, the lowest key.
-  for (var i = lane; i < groups; i += WORKGROUP_SIZE) {
-    atomicMax(&best_key_found, best[i].x);
+  var highest = 0u;
+  for (var i = lane; i < bests; i += WORKGROUP_SIZE) {
+    highest = max(highest, best[i].x);
   }
+  atomicMax(&best_key_found, highest);
   workgroupBarrier();
   return atomicLoad(&best_key_found);
 }

@@ -12,6 +12,11 @@ fn penalised(logit: f32, penalty: f32) -> f32 {
   return select(logit * penalty, logit / penalty, logit > 0.0);
 }
 
+// What logits are divided by. At temperature 0 only the best counts, whatever it is divided by.
+fn temperature_divisor(temperature: f32) -> f32 {
+  return select(1.0, temperature, temperature > 0.0);
+}
+
 // The order key of a logit after the penalty of a token seen before; NaN is below everything.
 fn logit_key(bits: u32, is_seen: bool, penalty: f32, temperature: f32) -> u32 {
   if (is_nan_bits(bits)) {

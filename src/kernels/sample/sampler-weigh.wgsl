@@ -4,7 +4,7 @@
 struct Params {
   vocabulary_size: u32,
   chunk: u32,
-  groups: u32,
+  bests: u32,
 }
 
 @group(0) @binding(4) var<storage, read_write> keys: array<u32>; // [V] → weights
@@ -35,7 +35,7 @@ fn main(
     }
     least = max(least, known.x);
   }
-  let highest = highest_key(params.groups, lane);
+  let highest = highest_key(params.bests, lane);
   let min_p = bitcast<f32>(sampling[MIN_P]);
   let end = min((group + 1u) * params.chunk, params.vocabulary_size);
   var sum = vec2<u32>();

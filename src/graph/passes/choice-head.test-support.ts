@@ -1,9 +1,10 @@
 /** Graphs of a vocabulary's projection with the sampler after it, for tests of what fuses the two. */
 import type { Graph, Tensor } from "../ir.ts";
+import { ALL_FILTERS } from "../sampling.ts";
 import type { IntLike } from "../symint.ts";
 import { Parts } from "./decoder-layer.test-support.ts";
 
-/** How a head differs from a decoded token's: 64 values, to 130 tokens, sampled greedily. */
+/** How a head differs from a decoded token's: 64 values, to 130 tokens, of which the likeliest is taken. */
 export interface HeadOptions {
   readonly mode?: "greedy" | "sampled";
   /** Tokens of the run, of which the sampler sees the last. */
@@ -21,7 +22,7 @@ export const HEAD_SIZE = 64;
 const VOCABULARY = 130;
 
 /** Inputs are x, sampling and input_pos; outputs the logits and what the sampler writes. */
-export function greedyHead(options: HeadOptions = {}): Graph {
+export function choiceHead(options: HeadOptions = {}): Graph {
   const { mode = "greedy", S = 1, limbs = false, viewed, alsoRead } = options;
   const { hiddenSize: H = HEAD_SIZE } = options;
   const parts = new Parts();
@@ -46,7 +47,7 @@ export function greedyHead(options: HeadOptions = {}): Graph {
     history,
     mode,
     S,
-    0,
+    mode === "greedy" ? 0 : ALL_FILTERS,
   ]);
   for (const tensor of [...outputs, inputPos, token, seen, history]) g.output(tensor);
   return g.build();
