@@ -49,6 +49,7 @@ const MAX_WORKGROUP_SIZE = 256;
 /** Four digits of eight bits for top-k, then for top-p. */
 const DIGITS = 4;
 const STAGES = 2 * DIGITS;
+/** Words of the histograms of all digits, two for each of 256 values. */
 export const HISTOGRAM_WORDS = STAGES * 256 * 2;
 
 type Layout = {

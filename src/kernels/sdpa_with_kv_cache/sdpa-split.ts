@@ -4,6 +4,7 @@ import { defineKernel } from "../../gpu/kernel.ts";
 import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
 import { variantName, variantsOf } from "../shared/tunable.ts";
 import type { Candidate, Tunable } from "../shared/tunable.ts";
+import { mostLanes } from "../shared/workgroup-lanes.ts";
 import { cacheQuadSource } from "./cache-quad.ts";
 import partialQuadCache from "./partial-quad-cache.wgsl";
 import partialQuadF32 from "./partial-quad-f32.wgsl";
@@ -182,7 +183,7 @@ function partials(
   const twice = 2 * variant.lanes;
   const doubles =
     subgroupLanes(shape, capabilities).length > 0 &&
-    twice <= capabilities.limits.maxComputeInvocationsPerWorkgroup &&
+    twice <= mostLanes(capabilities) &&
     isLong({ position: shape.cacheLength - 1 });
   const short = partialsBy(shape, kind, variant, capabilities);
   if (!doubles) return [short];

@@ -5,12 +5,13 @@ import type { SdpaLive, SdpaShape } from "./sdpa-shape.ts";
 
 /** Fewest positions worth a workgroup of their own. */
 const STEP = 64;
-/** Where each workgroup would have this many of those steps, it gets twice the lanes, and twice as long ones. */
+/** Steps of a workgroup from which on it has twice the lanes. */
 const MANY_STEPS = 5;
+/** The steps that it has then. */
 export const LONG_STEP = 2 * STEP;
 /** Long steps from which on work had better be even than on few workgroups, whose results are joined sooner. */
 const EVEN_STEPS = 4;
-/** Values of a key head's queries with which lanes have registers for workgroups of twice as many. */
+/** Values of all queries of a key head up to which a multiprocessor has registers for twice the lanes. */
 const MAX_WIDE_GROUP = 256;
 /** As `sdpa-reduce.wgsl` says. */
 const MAX_SPLITS = 64;
