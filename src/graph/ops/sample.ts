@@ -1,6 +1,7 @@
 /** The sampler as an operator, so that the next token is chosen and fed back on the GPU. */
 import { normLinearChoiceTunable } from "../../kernels/row_projection_q4gsw/linear-choice.ts";
 import { sampler } from "../../kernels/sample/sample.ts";
+import type { SamplerShape } from "../../kernels/sample/sample.ts";
 import type { SymIntValues } from "../symint.ts";
 import { fixedDim, call, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Op } from "./op.ts";
@@ -17,8 +18,9 @@ function samplerState(args: ArgumentReader, first: number) {
   };
 }
 
-type SamplerMode = "greedy" | "sampled";
+type SamplerMode = SamplerShape["mode"];
 
+/** Which sampler a node asks for. */
 export const samplerMode = (args: ArgumentReader, index: number): SamplerMode =>
   args.string(index) === "greedy" ? "greedy" : "sampled";
 

@@ -30,6 +30,7 @@ interface Options {
   readonly nan?: readonly number[];
   readonly limits?: Partial<DeviceLimits>;
   readonly heavy?: string;
+  readonly sweep?: true;
   /** Whatever a device may choose by measuring is checked. */
   readonly candidates?: true;
 }
@@ -175,6 +176,7 @@ function choiceCase(K: number, N: number, options: Options = {}): KernelCase<Cho
     tolerance: K >= 8192 ? { absolute: 1e-3, relative: 1e-2 } : { absolute: 1e-4, relative: 1e-3 },
     ...runnableWithBinding(N * (K / 2)),
     ...(heavy === undefined ? {} : { heavy }),
+    ...(options.sweep === undefined ? {} : { sweep: options.sweep }),
   };
 }
 
@@ -201,15 +203,15 @@ export const linearChoiceSuite = defineSuite("linear_choice", [
   choiceCase(64, 700, { equals: [12, 300, 500] }),
   choiceCase(64, 130, { nan: [0, 64, 129] }),
   // Sampled, by fewer workgroups than chunks of the sampler, by more, and more than those of the projection.
-  choiceCase(64, 700, { sampled: { seed: 1 } }),
-  choiceCase(288, 4096, { sampled: { temperature: 0.7, topK: 5, seed: 3 } }),
+  choiceCase(64, 700, { sampled: { seed: 1 }, sweep: true }),
+  choiceCase(288, 4096, { sampled: { temperature: 0.7, topK: 5, seed: 3 }, sweep: true }),
   choiceCase(64, 997, {
     sampled: { temperature: 0.6, topP: 0.8, repetitionPenalty: 1.3, seed: 4 },
     limits: { maxComputeWorkgroupsPerDimension: 70 },
   }),
   choiceCase(32, 40_001, { sampled: { temperature: 0.05, topK: 40, topP: 0.9, minP: 0.05 } }),
-  choiceCase(96, 37, { input: "f32", norm: false, sampled: { temperature: 0 } }),
-  choiceCase(64, 130, { sampled: { temperature: 0.4, seed: 6 }, nan: [0, 64, 129] }),
+  choiceCase(96, 37, { input: "f32", norm: false, sampled: { temperature: 0 }, sweep: true }),
+  choiceCase(64, 130, { sampled: { temperature: 0.4, seed: 6 }, nan: [0, 64, 129], sweep: true }),
   // every layout that a device may choose
   choiceCase(4096, 37, { candidates: true }),
   choiceCase(8192, 9, { candidates: true, input: "f32" }),

@@ -154,7 +154,6 @@ function splitKernel(
       splitSource,
     ],
     constants: {
-      GROUP: shape.heads / shape.kvHeads,
       HEADS: heads,
       TEAM: team,
       UNIT: unit,
@@ -205,7 +204,7 @@ function partialsBy(
   variant: SplitVariant,
   capabilities: Capabilities,
 ): DispatchTemplate<SdpaLive> {
-  const { kvHeads, headSize, cacheLength, scale } = shape;
+  const { heads, kvHeads, headSize, cacheLength, scale } = shape;
   const splits = sdpaSplits(shape);
   return {
     kernel: splitKernel(shape, kind, variant, capabilities),
@@ -222,6 +221,7 @@ function partialsBy(
     },
     params: ({ position }) => ({
       kv_heads: kvHeads,
+      group: heads / kvHeads,
       head_quads: headSize / 4,
       ...splits.at(position),
       cache_length: cacheLength,

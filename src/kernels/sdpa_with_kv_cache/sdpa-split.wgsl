@@ -12,8 +12,7 @@
 // With shared/cache-quad-*.wgsl, partial-quad-*.wgsl, and sdpa-split-subgroup.wgsl or
 // sdpa-split-workgroup.wgsl, which supply team_sums, first_owned, tell_team, in_any_team, join_unit, first_kept and main.
 
-const GROUP: u32 = 4u; // @param query heads a key head
-const HEADS: u32 = 4u; // @param query heads at a time; divides GROUP
+const HEADS: u32 = 4u; // @param query heads at a time; divides the group
 const TEAM: u32 = 4u; // @param lanes a position: a power of two
 const UNIT: u32 = 4u; // @param lanes whose teams are joined through registers: a multiple of TEAM
 const QUADS: u32 = 4u; // @param quads of a head that a lane holds: ⌈D / 4 / TEAM⌉
@@ -39,6 +38,7 @@ const LOG2_E: f32 = 1.44269504088896;
 
 struct Params {
   kv_heads: u32,
+  group: u32, // query heads a key head
   head_quads: u32, // D / 4
   splits: u32,
   length: u32, // positions of a split
@@ -268,7 +268,7 @@ fn write_quad(o: u32, h: u32, quad: u32, first_head: u32, split: u32) {
   // A split without positions has weighed what is masked: its sum is no zero either.
   partial_out[(head * params.splits + split) * params.head_quads + quad] = pack_partial(out / sum);
   if (quad == 0u) {
-    partial_stats[split * params.kv_heads * GROUP + head] = vec2<f32>(maximum, sum);
+    partial_stats[split * params.kv_heads * params.group + head] = vec2<f32>(maximum, sum);
   }
 }
 
@@ -297,8 +297,8 @@ fn attend_split(index: u32, lane: u32) {
     storageBarrier();
     workgroupBarrier();
   }
-  for (var chunk = 0u; chunk < GROUP; chunk += HEADS) {
-    let first_head = kv_head * GROUP + chunk;
+  for (var chunk = 0u; chunk < params.group; chunk += HEADS) {
+    let first_head = kv_head * params.group + chunk;
     var state = Running();
     attend(&state, first_head, kv_head, start, end, lane);
     join_unit(&state, lane);
