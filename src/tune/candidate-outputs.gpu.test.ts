@@ -103,36 +103,41 @@ test("encoded operands are made and compared as the numbers they stand for", asy
   expect(await wrongOnes(call)).toEqual(["twice as large"]);
 });
 
-test("a choice among nearly equal numbers is not compared, the numbers are", async () => {
-  const [K, N, historyLength] = [256, 64, 8];
-  const shape = { K, N, groupSize: 32, scaleType: "f32", mode: "greedy", historyLength } as const;
-  if (gpu.capabilities.subgroups === undefined) return;
-  const tunable = normLinearChoiceTunable(shape, gpu.capabilities) as Tunable<unknown>;
-  const [right] = tunable.candidates;
-  const state = (bytes: number) => ({ kind: "state", dtype: "i32", bytes }) as const;
-  const call: TunableCall = {
-    tunable: {
-      ...tunable,
-      key: "call",
-      candidates: [
-        right,
-        altered(right, "another token", (wgsl) => wgsl.replace("i32(chosen);", "i32(chosen) + 1;")),
-        altered(right, "other logits", (wgsl) => wgsl.replace("= logit;", "= 2.0 * logit;")),
-        same(right),
-      ],
-    },
-    operands: {
-      x: { kind: "activation", dtype: "f32", bytes: 4 * K },
-      weight: { kind: "constant", dtype: "u8", bytes: (N * K) / 2 },
-      scales: { kind: "constant", dtype: "f32", bytes: (N * K) / 8 },
-      out: { kind: "activation", dtype: "f32", bytes: 4 * N },
-      sampling: state(64),
-      seen: state(N / 8),
-      input_pos: { kind: "input", dtype: "i32", bytes: 4 },
-      token: state(4),
-      history: state(4 * historyLength),
-    },
-    count: 1,
-  };
-  expect(await wrongOnes(call)).toEqual(["other logits"]);
-});
+test.each(["greedy", "sampled"] as const)(
+  "a %s choice is not compared, the numbers are",
+  async (mode) => {
+    const [K, N, historyLength] = [256, 64, 8];
+    const shape = { K, N, groupSize: 32, scaleType: "f32", mode, historyLength } as const;
+    if (gpu.capabilities.subgroups === undefined) return;
+    const tunable = normLinearChoiceTunable(shape, gpu.capabilities) as Tunable<unknown>;
+    const [right] = tunable.candidates;
+    const state = (bytes: number) => ({ kind: "state", dtype: "i32", bytes }) as const;
+    const call: TunableCall = {
+      tunable: {
+        ...tunable,
+        key: "call",
+        candidates: [
+          right,
+          altered(right, "another token", (wgsl) =>
+            wgsl.replace("i32(chosen);", "i32(chosen) + 1;"),
+          ),
+          altered(right, "other logits", (wgsl) => wgsl.replace("= logit;", "= 2.0 * logit;")),
+          same(right),
+        ],
+      },
+      operands: {
+        x: { kind: "activation", dtype: "f32", bytes: 4 * K },
+        weight: { kind: "constant", dtype: "u8", bytes: (N * K) / 2 },
+        scales: { kind: "constant", dtype: "f32", bytes: (N * K) / 8 },
+        out: { kind: "activation", dtype: "f32", bytes: 4 * N },
+        sampling: state(64),
+        seen: state(N / 8),
+        input_pos: { kind: "input", dtype: "i32", bytes: 4 },
+        token: state(4),
+        history: state(4 * historyLength),
+      },
+      count: 1,
+    };
+    expect(await wrongOnes(call)).toEqual(["other logits"]);
+  },
+);
