@@ -1,6 +1,7 @@
 import type { SamplingOptions } from "../api.ts";
 import type { Capabilities } from "../gpu/capabilities.ts";
 import { ALL_FILTERS, SAMPLING_WORDS } from "../graph/sampling.ts";
+import type { SamplerMode } from "../graph/sampling.ts";
 import type { DecoderGraph } from "../graph/decoder-graph.ts";
 import { specializeGraph } from "../graph/ir.ts";
 import type { Graph, Tensor } from "../graph/ir.ts";
@@ -45,8 +46,6 @@ export interface DecoderPlans {
 export function allPlans({ fill, prompt, step }: DecoderPlans): readonly Plan[] {
   return [fill, prompt.greedy, prompt.sampled, step.greedy, step.sampled];
 }
-
-export type SamplerMode = "greedy" | "sampled";
 
 /** Which of a decoder's plans obey the settings. */
 export const samplerMode = ({ temperature = 0 }: SamplingOptions): SamplerMode =>

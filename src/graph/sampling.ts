@@ -5,3 +5,4 @@ export {
   filtersOf,
   SAMPLING_WORDS,
 } from "../kernels/sample/sample.ts";
+export type { SamplerMode } from "../kernels/sample/sample.ts";

@@ -1,7 +1,7 @@
 /** The sampler as an operator, so that the next token is chosen and fed back on the GPU. */
 import { normLinearChoiceTunable } from "../../kernels/row_projection_q4gsw/linear-choice.ts";
 import { sampler } from "../../kernels/sample/sample.ts";
-import type { SamplerShape } from "../../kernels/sample/sample.ts";
+import type { SamplerMode } from "../../kernels/sample/sample.ts";
 import type { SymIntValues } from "../symint.ts";
 import { fixedDim, call, onlyResult, readArguments, tunedCall } from "./op.ts";
 import type { ArgumentReader, Op } from "./op.ts";
@@ -18,10 +18,8 @@ function samplerState(args: ArgumentReader, first: number) {
   };
 }
 
-type SamplerMode = SamplerShape["mode"];
-
 /** Which sampler a node asks for. */
-export const samplerMode = (args: ArgumentReader, index: number): SamplerMode =>
+export const readSamplerMode = (args: ArgumentReader, index: number): SamplerMode =>
   args.string(index) === "greedy" ? "greedy" : "sampled";
 
 /** The filters that settings may have on. The greedy sampler has none: whatever they are, it is the same. */
@@ -47,7 +45,7 @@ export const sampleOp: Op = {
   lower(node, { capabilities }) {
     const args = readArguments(node);
     const logits = args.tensor(0);
-    const mode = samplerMode(args, SAMPLE.mode);
+    const mode = readSamplerMode(args, SAMPLE.mode);
     const state = samplerState(args, SAMPLE.state);
     const [S, filters] = [args.int(SAMPLE.S), readFilters(args, SAMPLE.filters, mode)];
     const live = (values: SymIntValues) => ({ S: values.get(S), filters: filters(values) });
@@ -82,7 +80,7 @@ export const normLinearChoiceQ4gswOp: Op = {
     const { shape, input, matrix } = readRow(node);
     const [weight, scales] = matrix(0);
     const state = samplerState(args, CHOICE.state);
-    const mode = samplerMode(args, CHOICE.mode);
+    const mode = readSamplerMode(args, CHOICE.mode);
     const filters = readFilters(args, CHOICE.filters, mode);
     const choice = { N: fixedDim(weight, 0), mode, historyLength: fixedDim(state.history, 0) };
     return [

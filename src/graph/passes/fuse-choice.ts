@@ -4,7 +4,7 @@ import type { Graph, Node } from "../ir.ts";
 import { lookUpOp } from "../ops/index.ts";
 import { fixedDim, readArguments } from "../ops/op.ts";
 import { readRow } from "../ops/row-arguments.ts";
-import { SAMPLE, samplerMode } from "../ops/sample.ts";
+import { SAMPLE, readSamplerMode } from "../ops/sample.ts";
 import { shardRows } from "../sharding.ts";
 import { DataFlow } from "./data-flow.ts";
 
@@ -27,7 +27,7 @@ export function fuseChoice(graph: Graph, capabilities: Capabilities): Graph {
   if (sample.int(SAMPLE.S) !== 1 || projection?.op !== NORM_LINEAR) return graph;
   const { shape, matrix } = readRow(projection);
   const [weight] = matrix(0);
-  const choice = { N: fixedDim(weight, 0), mode: samplerMode(sample, SAMPLE.mode) };
+  const choice = { N: fixedDim(weight, 0), mode: readSamplerMode(sample, SAMPLE.mode) };
   // A vocabulary of several shards is projected one by one.
   const isWhole = shardRows(weight, capabilities).length === 1;
   if (!isWhole || !fusesChoice({ ...shape, ...choice }, capabilities)) return graph;

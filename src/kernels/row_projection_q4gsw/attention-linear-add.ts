@@ -170,7 +170,7 @@ export function attentionLinearAddTunable(
         HEADS: heads,
         HEAD_OCTETS: headSize / 8,
         SHARE: shareOf(K / 8, variant.lanes, capabilities),
-        // Even where one turn does: straight code brings weights in before the splits, which then wait.
+        // Even where one turn does: as straight code it was slower, unlike the other projections.
         STRIDES: true,
       },
       bind: { partial_out: "partial_out", partial_stats: "partial_stats", ...projection.bind },

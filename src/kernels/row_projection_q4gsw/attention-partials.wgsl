@@ -6,7 +6,8 @@
 const HEADS: u32 = 32u; // @param Hq
 const HEAD_OCTETS: u32 = 8u; // @param D / 8
 const SHARE: u32 = 2u; // @param a power of two, half the smallest subgroup at most
-// Splits that a lane loads at a time: two lanes have 17, the most that most models have, in two turns.
+// Splits that a lane loads at a time: two lanes then take two turns for 17 splits, of which eight key heads
+// have no more.
 const AT_ONCE: u32 = 5u;
 
 const OCTETS: u32 = HEADS * HEAD_OCTETS;

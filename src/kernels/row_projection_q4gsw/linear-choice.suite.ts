@@ -202,7 +202,7 @@ export const linearChoiceSuite = defineSuite("linear_choice", [
   choiceCase(64, 700, { equals: [0, 12, 24], limits: { maxComputeWorkgroupsPerDimension: 3 } }),
   choiceCase(64, 700, { equals: [12, 300, 500] }),
   choiceCase(64, 130, { nan: [0, 64, 129] }),
-  // Sampled, by fewer workgroups than chunks of the sampler, by more, and more than those of the projection.
+  // Sampled: from one chunk of the sampler and from several, by workgroups with one item and with several.
   choiceCase(64, 700, { sampled: { seed: 1 }, sweep: true }),
   choiceCase(288, 4096, { sampled: { temperature: 0.7, topK: 5, seed: 3 }, sweep: true }),
   choiceCase(64, 997, {

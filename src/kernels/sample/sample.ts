@@ -6,6 +6,7 @@ import type { DispatchTemplate, Kernel, Route } from "../../gpu/kernel.ts";
 import invocationIndex from "../shared/invocation-index.wgsl";
 import orderKey from "../shared/order-key.wgsl";
 import workgroupBest from "../shared/workgroup-best.wgsl";
+import { mostLanes } from "../shared/workgroup-lanes.ts";
 import chooseSource from "./sampler-choose.wgsl";
 import digitSource from "./sampler-digit.wgsl";
 import finish from "./sampler-finish.wgsl";
@@ -22,11 +23,13 @@ import wideInteger from "./wide-integer.wgsl";
 export { ALL_FILTERS, encodeSampling, filtersOf, SAMPLING_WORDS } from "./sampling-settings.ts";
 export type { SamplingSettings } from "./sampling-settings.ts";
 
+/** `greedy` only applies the repetition penalty; `sampled` obeys every setting. */
+export type SamplerMode = "greedy" | "sampled";
+
 /** What is fixed about a sampler. */
 export interface SamplerShape {
   readonly vocabularySize: number;
-  /** `greedy` only applies the repetition penalty; `sampled` obeys every setting. */
-  readonly mode: "greedy" | "sampled";
+  readonly mode: SamplerMode;
   /** Tokens the history holds. */
   readonly historyLength: number;
 }
@@ -198,8 +201,8 @@ function chunksOf(vocabularySize: number): Omit<Layout, "bests"> {
   return { vocabulary_size: vocabularySize, chunk, groups: divideCeil(vocabularySize, chunk) };
 }
 
-const lanesOf = ({ limits }: Capabilities): number =>
-  Math.min(MAX_WORKGROUP_SIZE, limits.maxComputeInvocationsPerWorkgroup);
+const lanesOf = (capabilities: Capabilities): number =>
+  Math.min(MAX_WORKGROUP_SIZE, mostLanes(capabilities));
 
 /**
  * The end of a sampled choice, after what leaves as scratch `weights` the order key of every token, `best` the
